@@ -1,0 +1,47 @@
+# Every target makes what it needs: `.venv` from pyproject.toml, and the system's programs where this user may install.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+CLUSTER := rules/clusters/twenty.yaml
+
+.DEFAULT_GOAL := demo
+.PHONY: demo test check bench golden clean kernel-tools
+.DELETE_ON_ERROR:
+
+demo: $(STAMP)
+	@$(BIN)/netpolicy compile $(CLUSTER) -o build/twenty
+	@$(BIN)/netpolicy matrix $(CLUSTER) --by role
+	@echo "The rules of every node are in build/twenty/nodes/, what was compiled from what in build/twenty/manifest.json."
+
+check: $(STAMP)
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+# Kernel tests come alone and last: two of them at once would fight for the machine's two cores.
+test: check kernel-tools
+	@rm -f .coverage .coverage.*
+	@$(BIN)/pytest -m "not kernel" -n 2 --dist loadgroup --cov --cov-report= --cov-fail-under=0
+	@$(BIN)/pytest -m kernel --cov --cov-append --cov-report=term
+
+bench: $(STAMP)
+	@$(BIN)/python -m tests.bench
+
+golden: $(STAMP)
+	@GOLDEN=write $(BIN)/pytest tests/golden
+
+clean:
+	@rm -rf .venv build dist *.egg-info .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+kernel-tools:
+	@scripts/system-packages.sh kernel
+
+$(STAMP): pyproject.toml setup.py
+	@PYTHON=$(PYTHON) scripts/system-packages.sh python
+	@echo "making .venv" >&2
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev]'
+	@touch $@

@@ -1,0 +1,7 @@
+"""`python -m netpolicy`."""
+
+import sys
+
+from netpolicy.cli import main
+
+sys.exit(main())

@@ -1,0 +1,123 @@
+"""The command line: one file a command, imported when it is run.
+
+Exit status: 0 fine (warnings and notices alone too), 1 errors in policy or cluster or a broken promise, 2 usage,
+unreadable input, a place that cannot be written, or an internal error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from io import TextIOWrapper
+from types import ModuleType
+
+FINE, WRONG, UNUSABLE = 0, 1, 2
+INTERRUPTED, UNHEARD = 130, 141  # as a shell says of a process that SIGINT or SIGPIPE ended
+COMMANDS = ("lint", "compile", "matrix", "explain")
+_DESCRIPTION = "Write who may talk to whom once; have it proved and compiled to firewall rules for every node."
+_EXAMPLES = ("netpolicy lint cluster.yaml", "netpolicy compile cluster.yaml -o build/")
+_NOT_TAKEN = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; answers the exit status. A person never sees a traceback."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A name of a file or a node that this terminal cannot show is no reason to fail.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    options = _parser().parse_args(arguments)
+    try:
+        status = int(options.run(options))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("netpolicy: interrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    except OSError as failure:
+        if failure.errno in _NOT_TAKEN and failure.filename is None:
+            return _lost(failure)
+        return _internal(failure, verbose=options.verbose)
+    except RecursionError:
+        print("error: blocks or includes are nested too deep; nothing was written", file=sys.stderr)
+        return WRONG
+    except Exception as failure:
+        return _internal(failure, verbose=options.verbose)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    from netpolicy import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="netpolicy",
+        description=_DESCRIPTION,
+        epilog=_shown(_EXAMPLES),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"netpolicy {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colours on a terminal (NO_COLOR and FORCE_COLOR are kept too)",
+    )
+    shared.add_argument("-q", "--quiet", action="store_true", help="say nothing but what is wrong")
+    shared.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an internal error")
+    for name in COMMANDS:
+        command = import_module(f"netpolicy.cli.{name}")
+        _add(commands, name, command, shared)
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    command: ModuleType,
+    shared: argparse.ArgumentParser,
+) -> None:
+    added = commands.add_parser(
+        name,
+        parents=[shared],
+        help=command.SUMMARY,
+        description=command.__doc__,
+        epilog=_shown(command.EXAMPLES),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.configure(added)
+    added.set_defaults(run=command.run)
+
+
+def _shown(examples: Sequence[str]) -> str:
+    return "examples:\n" + "\n".join(f"  {example}" for example in examples)
+
+
+def _lost(failure: OSError) -> int:
+    """Says that the output could not be written; where nobody listens any more, nothing can be said."""
+    unheard = failure.errno == errno.EPIPE
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    # The interpreter flushes what is left when it ends, and would fail as well.
+    for stream in (sys.stdout, sys.stderr) if unheard else (sys.stdout,):
+        with suppress(OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+    if unheard:
+        return UNHEARD
+    print(f"error: cannot write the output: {(failure.strerror or 'no reason given').lower()}", file=sys.stderr)
+    return UNUSABLE
+
+
+def _internal(failure: Exception, *, verbose: bool) -> int:
+    if verbose:
+        import traceback
+
+        traceback.print_exc()
+    kind = type(failure).__name__
+    print(f"error: internal error ({kind}: {failure}); this is a bug of netpolicy", file=sys.stderr)
+    print("  = hint: run again with --verbose and report what it prints", file=sys.stderr)
+    return UNUSABLE

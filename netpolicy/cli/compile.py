@@ -1,0 +1,108 @@
+"""Compiles a cluster and its policy into a build folder: rulesets for every node, and a manifest.
+
+The folder holds `classes/<digest>/` with rules.v4, rules.v6 and sets.ipset for nodes that nothing tells apart,
+`nodes/<node>/` with node.json and links to them, and `manifest.json`. It is replaced whole or not at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netpolicy.pipeline import Pipeline
+
+SUMMARY = "compile rulesets for every node"
+EXAMPLES = (
+    "netpolicy compile cluster.yaml -o build/",
+    "netpolicy compile cluster.yaml -o build/ --serial 42 --sets inline",
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    from netpolicy.cli.options import add_day
+
+    parser.add_argument("cluster", metavar="CLUSTER.yaml", help="the cluster file; it names its policy")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="the build folder; a build that is there is replaced"
+    )
+    parser.add_argument(
+        "--sets",
+        choices=("ipset", "inline"),
+        default="ipset",
+        help="address sets as ipsets, or as plain rules for hosts without ipset",
+    )
+    parser.add_argument(
+        "--serial",
+        type=_serial,
+        default=0,
+        metavar="N",
+        help="order of builds, for nodes that refuse an older one (default 0: unordered)",
+    )
+    add_day(parser)
+
+
+def _serial(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 15:
+        raise argparse.ArgumentTypeError(f"`{text}` is no serial number")
+    return int(text)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Writes the build, or nothing when anything is in error."""
+    from netpolicy.cli import UNUSABLE
+    from netpolicy.cli.build import NotLoweredError
+    from netpolicy.cli.files import read
+    from netpolicy.cli.folder import OutputError
+    from netpolicy.cli.options import today
+    from netpolicy.cli.tell import counted, tell, unreadable
+    from netpolicy.diagnostic import error, has_errors
+    from netpolicy.pipeline import InputError, Pipeline
+    from netpolicy.targets import Options
+
+    choices = Options(inline_sets=options.sets == "inline")
+    pipeline = Pipeline(
+        options.cluster, read, options.as_of or today(), omit_expired=options.omit_expired, options=choices
+    )
+    try:
+        found = pipeline.diagnostics
+    except InputError as failure:
+        unreadable(failure, options)
+        return UNUSABLE
+    status = tell(found, options)
+    if has_errors(found) or pipeline.policy is None:
+        return _nothing_written(options, counted(found))
+    try:
+        written = _write(pipeline, options)
+    except NotLoweredError as failure:
+        tell(failure.found, options)
+        return _nothing_written(options, counted(failure.found))
+    except OutputError as failure:
+        tell([error("NP904", str(failure), hint=failure.hint)], options)
+        return UNUSABLE
+    if not options.quiet:
+        print(written)
+    return status
+
+
+def _nothing_written(options: argparse.Namespace, why: str) -> int:
+    from netpolicy.cli import WRONG
+    from netpolicy.diagnostic import one_line
+
+    print(f"{one_line(options.cluster)}: {why}; nothing was written", file=sys.stderr)
+    return WRONG
+
+
+def _write(pipeline: Pipeline, options: argparse.Namespace) -> str:
+    from netpolicy.cli.build import write_build
+    from netpolicy.cli.folder import replacing
+    from netpolicy.cli.tell import many
+
+    target = Path(options.output)
+    with replacing(target) as fresh:
+        build = write_build(pipeline, fresh, options)
+    nodes, classes = many(build.nodes, "node"), many(build.classes, "class", "classes")
+    rules = many(build.rules, "rule")
+    return f"{target}: {nodes} in {classes}, {rules} at most on a node, generation {build.generation[:12]}"

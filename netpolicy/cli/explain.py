@@ -1,0 +1,36 @@
+"""Prints the page of a code: what it means, why it is reported, how to fix it, a bad and a good example."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+SUMMARY = "explain a code such as NP112"
+EXAMPLES = ("netpolicy explain NP112", "netpolicy explain")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("codes", nargs="*", metavar="CODE", help="codes to explain; without one, all are listed")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the pages; an unknown code is a usage error."""
+    from netpolicy.cli import FINE, UNUSABLE
+    from netpolicy.diagnostic import did_you_mean, one_line
+    from netpolicy.lint.pages import codes, page, title
+
+    if not options.codes:
+        for code in codes():
+            print(f"{code}  {title(code)}")
+        return FINE
+    status, printed = FINE, False
+    for code in options.codes:
+        text = page(code.upper())
+        if text is None:
+            hint = did_you_mean(code, codes()) or "run `netpolicy explain` for all codes"
+            print(f"error: no code `{one_line(code)}`\n  = hint: {hint}", file=sys.stderr)
+            status = UNUSABLE
+        else:
+            print("\n" * printed + text.rstrip())
+            printed = True
+    return status

@@ -1,0 +1,67 @@
+"""Reads the files that a command names."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+from netpolicy.data import folder
+from netpolicy.policy.load import Place, Unreadable
+from netpolicy.source import Source
+
+LARGEST = 64 * 1024 * 1024
+
+
+def read(place: Place) -> Source | Unreadable:
+    """The text at a place, or why it cannot be read (NP901 to NP903 are told by `InputError` and by `load`)."""
+    path = folder("rules") / place.path if place.shipped else Path(place.path)
+    try:
+        data = _bytes(path)
+    except OSError as failure:
+        return _unreadable(place, path, failure)
+    except ValueError:  # a zero byte, or half of a surrogate pair
+        return Unreadable(f"`{place.path}` is no name of a file", "remove what is no letter from it", "NP901")
+    if len(data) > LARGEST:
+        return Unreadable(f"`{place.path}` is larger than {LARGEST >> 20} MiB", "is this the right file?", "NP903")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as failure:
+        return Unreadable(
+            f"`{place.path}` is not a text file (byte {failure.start} is not UTF-8)", "save it as UTF-8", "NP902"
+        )
+    if "\0" in text:
+        return Unreadable(
+            f"`{place.path}` is not a text file (it holds a zero byte)", "name a policy or a cluster", "NP902"
+        )
+    return Source(place.path, text, hashlib.sha256(data).hexdigest())
+
+
+def _bytes(path: Path) -> bytes:
+    """What the file holds, or more than `LARGEST` bytes when it holds more."""
+    # O_NONBLOCK: opening a pipe that nobody writes must not hang.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.set_blocking(handle, True)
+        return file.read(LARGEST + 1)
+
+
+def _unreadable(place: Place, path: Path, failure: OSError) -> Unreadable:
+    if isinstance(failure, FileNotFoundError):
+        hint = ""
+        if place.shipped:
+            beside = Path(place.path).name
+            shipped = sorted(str(one.relative_to(folder("rules"))) for one in folder("rules").rglob("*.netpol"))
+            hint = f"shipped are {', '.join(shipped)}; a file of yours begins with `./`, such as `./{beside}`"
+        return Unreadable(
+            f"there is no file `{place.path}`" + (" among the shipped policies" if place.shipped else ""), hint, "NP901"
+        )
+    if isinstance(failure, IsADirectoryError):
+        return Unreadable(f"`{place.path}` is a folder", "name a file in it", "NP901")
+    return Unreadable(
+        f"`{place.path}` cannot be read: {(failure.strerror or 'no reason given').lower()}",
+        "check its permissions",
+        "NP901",
+    )

@@ -1,0 +1,168 @@
+"""Writes a build folder whole or not at all: everything goes to a new folder beside it, then the two change places."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+TOOL = "netpolicy"
+MANIFEST = "manifest.json"
+CONTENTS = frozenset({MANIFEST, "classes", "nodes"})
+_RENAME_EXCHANGE = 2
+_AT_FDCWD = -100
+
+
+class OutputError(Exception):
+    """The output cannot be written; the text says why and `hint` what to do."""
+
+    def __init__(self, why: str, hint: str = "") -> None:
+        super().__init__(why)
+        self.hint = hint
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A new, empty folder that takes the place of `target` when the block ends well, and vanishes when it does not."""
+    target = target.absolute()
+    fresh: Path | None = None
+    made: list[Path] = []
+    try:
+        with _stopped_by_exception():
+            _check(target)
+            _make_way(target.parent, made)
+            fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+            fresh.chmod(0o755)
+            yield fresh
+            _sync(fresh)
+            _take_place(fresh, target)
+    except OSError as failure:
+        raise OutputError(_why(target, failure), _remedy(failure)) from None
+    finally:
+        if fresh is not None:
+            shutil.rmtree(fresh, ignore_errors=True)
+        for folder in reversed(made):
+            with suppress(OSError):  # not empty: the build is in it
+                folder.rmdir()
+
+
+@contextmanager
+def _stopped_by_exception() -> Iterator[None]:
+    """SIGTERM ends the block by an exception, so that nothing is left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _check(target: Path) -> None:
+    """Refuses to replace what is not a build of ours."""
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise OutputError(f"`{target.name}` is no folder", "name a folder for the build")
+    held = sorted(one.name for one in target.iterdir()) if target.is_dir() else []
+    if held and (not CONTENTS.issuperset(held) or not _is_build(target)):
+        raise OutputError(
+            f"`{target.name}` holds files that are no build of {TOOL}", "name another folder, or empty this one"
+        )
+    if target == Path.cwd() or target in Path.cwd().parents:
+        raise OutputError("a build cannot take the place of the current folder", "name a folder in it, such as `build`")
+
+
+def _is_build(folder: Path) -> bool:
+    """True when its manifest says that we wrote it; others have files of that name too."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        return bool(manifest["tool"]["name"] == TOOL)
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return False
+
+
+def _make_way(folder: Path, made: list[Path]) -> None:
+    """Makes the folder and those above it; `made` names the new ones, outermost first."""
+    if not folder.exists():
+        _make_way(folder.parent, made)
+        folder.mkdir(exist_ok=True)
+        made.append(folder)
+
+
+def _take_place(fresh: Path, target: Path) -> None:
+    if not target.exists():
+        fresh.rename(target)
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    exchanged = libc.renameat2(_AT_FDCWD, os.fsencode(fresh), _AT_FDCWD, os.fsencode(target), _RENAME_EXCHANGE)
+    if exchanged == 0:  # the old build is now under the fresh name and goes away with it
+        return
+    code = ctypes.get_errno()
+    if code not in (errno.EINVAL, errno.ENOSYS):
+        raise OSError(code, os.strerror(code))
+    # A file system without exchange: there is an instant without the folder, never one with half of it.
+    old = fresh.with_name(fresh.name + ".old")
+    target.rename(old)
+    try:
+        fresh.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(fresh: Path) -> None:
+    """Makes the manifest durable before the folder is shown; the rest is checked against it when it is used."""
+    for path in (fresh / MANIFEST, fresh):
+        if path.exists():
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+def write_file(name: str, text: str) -> None:
+    """Writes a file whole or not at all; what is no plain file (a pipe, a terminal) is written to and stays."""
+    target = Path(name).absolute()
+    try:
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8")
+        else:
+            _replace(target.resolve(), text)
+    except OSError as failure:
+        raise OutputError(_why(target, failure), _remedy(failure)) from None
+
+
+def _replace(target: Path, text: str) -> None:
+    fresh = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(target)
+    finally:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+
+
+def _why(target: Path, failure: OSError) -> str:
+    reason = (failure.strerror or "no reason given").lower()
+    return f"cannot write `{target.name}` in `{target.parent}`: {reason}; nothing was written"
+
+
+def _remedy(failure: OSError) -> str:
+    if failure.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on that disk, or write to another one with -o"
+    return "write to a place where you may write with -o"

@@ -1,0 +1,27 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, date, datetime
+
+
+def day_of(text: str) -> date:
+    """A day given on the command line, YEAR-MONTH-DAY."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"`{text}` is no date; write YEAR-MONTH-DAY") from None
+
+
+def today() -> date:
+    """The day in UTC."""
+    return datetime.now(UTC).date()
+
+
+def add_day(parser: argparse.ArgumentParser) -> None:
+    """Adds the options about the day on which a policy is judged."""
+    parser.add_argument(
+        "--as-of", type=day_of, default=None, metavar="DATE", help="judge expiry on this day (UTC; default: today)"
+    )
+    parser.add_argument("--omit-expired", action="store_true", help="leave expired allows out instead of refusing them")

@@ -1,0 +1,52 @@
+"""Tells people what was found: on stderr, with colours where they are wanted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable
+
+from netpolicy.cli import FINE, WRONG
+from netpolicy.diagnostic import Diagnostic, Severity, error, has_errors, ordered, render
+from netpolicy.pipeline import InputError
+
+MOST = 200
+
+
+def colour(options: argparse.Namespace) -> bool:
+    """Whether stderr gets colours."""
+    if options.color != "auto":
+        return bool(options.color == "always")
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stderr.isatty()
+
+
+def tell(diagnostics: Iterable[Diagnostic], options: argparse.Namespace) -> int:
+    """Prints them in order of place; answers the exit status that they ask for."""
+    listed = ordered(diagnostics)
+    shown = [one for one in listed if not options.quiet or one.severity is Severity.ERROR]
+    painted = colour(options)
+    for one in shown[:MOST]:
+        print(render(one, colour=painted) + "\n", file=sys.stderr)
+    if len(shown) > MOST:
+        print(f"… and {len(shown) - MOST} more", file=sys.stderr)
+    return WRONG if has_errors(listed) else FINE
+
+
+def counted(diagnostics: Iterable[Diagnostic]) -> str:
+    """`2 errors, 1 notice`; empty when there is nothing."""
+    listed = ordered(diagnostics)
+    counts = [(sum(one.severity is severity for one in listed), severity.value) for severity in Severity]
+    return ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count)
+
+
+def many(count: int, one: str, several: str = "") -> str:
+    """`1 node`, `20 nodes`."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
+def unreadable(failure: InputError, options: argparse.Namespace) -> None:
+    """Prints why the named file cannot be read."""
+    tell([error(failure.unreadable.code, failure.unreadable.why, hint=failure.unreadable.hint)], options)

@@ -1,0 +1,1 @@
+"""Findings about a policy, a cluster or a node, and the page of every code."""

@@ -1,0 +1,76 @@
+"""One packet, as the first of a flow or with the state that connection tracking gave it."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from netpolicy.packet.addresses import Family, address_text
+from netpolicy.packet.ports import VALUE_BITS, Protocol
+
+ICMP_OF = {Family.V4: Protocol.ICMP, Family.V6: Protocol.ICMPV6}
+PROTOCOL_NAMES = {int(protocol): protocol.name.lower() for protocol in Protocol}
+
+
+class State(Enum):
+    """What connection tracking says of a packet."""
+
+    NEW = "NEW"
+    ESTABLISHED = "ESTABLISHED"
+    RELATED = "RELATED"
+    INVALID = "INVALID"
+    UNTRACKED = "UNTRACKED"
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A packet; addresses are integers of its family, ports are 0 where the protocol has none.
+
+    `port` is the destination port, or `type << 8 | code` of an ICMP packet. `dnat` says that the destination was
+    translated on this node; the original destination and port are then what the sender wrote.
+    """
+
+    family: Family
+    source: int
+    destination: int
+    protocol: int
+    port: int = 0
+    source_port: int = 0
+    in_interface: str = ""
+    out_interface: str = ""
+    state: State = State.NEW
+    dnat: bool = False
+    original_destination: int | None = None
+    original_port: int | None = None
+
+    @property
+    def key(self) -> int:
+        """The packet's place in the port space."""
+        return self.protocol << VALUE_BITS | self.port
+
+
+def describe(packet: Packet) -> str:
+    """The packet on one line: `tcp 10.0.0.1:40000 -> 10.0.0.2:22 in eth0, new`."""
+    words = [PROTOCOL_NAMES.get(packet.protocol, f"proto {packet.protocol}")]
+    if packet.protocol == ICMP_OF[packet.family]:
+        words += [_endpoint(packet.family, packet.source, 0), "->", _endpoint(packet.family, packet.destination, 0)]
+        words.append(f"type {packet.port >> 8} code {packet.port & 255}")
+    else:
+        words.append(_endpoint(packet.family, packet.source, packet.source_port))
+        words += ["->", _endpoint(packet.family, packet.destination, packet.port)]
+    words += ["in", packet.in_interface] if packet.in_interface else []
+    words += ["out", packet.out_interface] if packet.out_interface else []
+    return f"{' '.join(words)}, {packet.state.value.lower()}{_translation(packet)}"
+
+
+def _endpoint(family: Family, address: int, port: int) -> str:
+    text = address_text(family, address)
+    if not port:
+        return text
+    return f"[{text}]:{port}" if family == Family.V6 else f"{text}:{port}"
+
+
+def _translation(packet: Packet) -> str:
+    if not packet.dnat:
+        return ""
+    if packet.original_destination is None:
+        return ", dnat" if packet.original_port is None else f", dnat from port {packet.original_port}"
+    return f", dnat from {_endpoint(packet.family, packet.original_destination, packet.original_port or 0)}"

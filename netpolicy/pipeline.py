@@ -1,0 +1,142 @@
+"""The stages of a compile, each computed once when it is asked for.
+
+cluster YAML + policy text -> Cluster, PolicyFile -> Policy -> Plan (a class of nodes) -> Ruleset -> files
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+from netpolicy.diagnostic import Diagnostic, has_errors
+from netpolicy.dsl.syntax import PolicyFile
+from netpolicy.flow.model import NodeClass, Plan
+from netpolicy.flow.plan import plan
+from netpolicy.policy.cluster import Cluster
+from netpolicy.policy.clusterfile import read_cluster
+from netpolicy.policy.load import Place, Reader, Unreadable, load
+from netpolicy.policy.model import Policy
+from netpolicy.policy.resolve import may_follow, resolve
+from netpolicy.registry import modules
+from netpolicy.source import Source
+from netpolicy.targets import Options, Target
+from netpolicy.verify.promises import judge_promises
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What the nodes of a class load: files by name, and the digest of all of them."""
+
+    node_class: NodeClass
+    files: dict[str, str] = field(hash=False)
+
+    @property
+    def digest(self) -> str:
+        """sha256 over names and contents of the files."""
+        whole = hashlib.sha256()
+        for name in sorted(self.files):
+            whole.update(f"{name} {hashlib.sha256(self.files[name].encode()).hexdigest()}\n".encode())
+        return whole.hexdigest()
+
+
+def targets() -> tuple[Target, ...]:
+    """Every target that is installed; they are imported now, since linting needs none."""
+    return tuple(module.TARGET for module in modules("netpolicy.targets"))
+
+
+class Pipeline:
+    """One cluster with its policy on one day. A stage that errors keep from running is None; `diagnostics` says why."""
+
+    def __init__(
+        self, cluster_path: str, read: Reader, day: date, *, omit_expired: bool = False, options: Options | None = None
+    ) -> None:
+        self.cluster_path = cluster_path
+        self.day = day
+        self.omit_expired = omit_expired
+        self.options = options or Options()
+        self.sources: list[Source] = []
+        self._read = read
+
+    def read(self, place: Place) -> Source | Unreadable:
+        """The file at a place, remembered as an input."""
+        source = self._read(place)
+        if isinstance(source, Source):
+            self.sources.append(source)
+        return source
+
+    @cached_property
+    def _cluster(self) -> tuple[Cluster | None, list[Diagnostic]]:
+        source = self.read(Place(self.cluster_path, shipped=False))
+        if isinstance(source, Unreadable):
+            raise InputError(source)
+        if source.name.endswith(".netpol"):
+            hint = f"name the cluster file; it names its policy, such as `policy: ./{source.name.rpartition('/')[2]}`"
+            raise InputError(Unreadable(f"`{source.name}` is a policy, not a cluster", hint))
+        return read_cluster(source)
+
+    @cached_property
+    def _files(self) -> tuple[tuple[PolicyFile, ...], list[Diagnostic]]:
+        cluster = self.cluster
+        if cluster is None or not cluster.policy:
+            return (), []
+        return load(cluster.policy, cluster.policy_span, Place(self.cluster_path, shipped=False), self.read)
+
+    @cached_property
+    def _policy(self) -> tuple[Policy | None, list[Diagnostic]]:
+        files, _ = self._files
+        if self.cluster is None or not files:
+            return None, []
+        policy, found = resolve(files, self.cluster, self.day, omit_expired=self.omit_expired)
+        if has_errors(self._cluster[1]):
+            found = [one for one in found if not may_follow(one)]
+        return policy, found
+
+    @property
+    def cluster(self) -> Cluster | None:
+        return self._cluster[0]
+
+    @property
+    def files(self) -> tuple[PolicyFile, ...]:
+        return self._files[0]
+
+    @cached_property
+    def policy(self) -> Policy | None:
+        """The policy, when nothing before it is an error."""
+        found = [*self._cluster[1], *self._files[1], *self._policy[1]]
+        return None if has_errors(found) else self._policy[0]
+
+    @cached_property
+    def plans(self) -> tuple[Plan, ...]:
+        return plan(self.policy, apart=self.options.inline_sets) if self.policy is not None else ()
+
+    @cached_property
+    def promises(self) -> list[Diagnostic]:
+        return judge_promises(self.policy, self.plans) if self.policy is not None else []
+
+    @property
+    def diagnostics(self) -> list[Diagnostic]:
+        """Everything that is wrong, up to the promises."""
+        return [*self._cluster[1], *self._files[1], *self._policy[1], *self.promises]
+
+    def built(self, progress: Callable[[int], object] = lambda _: None) -> Iterator[tuple[Built, list[Diagnostic]]]:
+        """The files of each class of nodes, one class at a time; `progress` hears of the nodes done."""
+        for one in self.plans:
+            files: dict[str, str] = {}
+            found: list[Diagnostic] = []
+            for target in targets():
+                ruleset, limits = target.lower(one, self.options)
+                files |= target.render(ruleset)
+                found += limits
+            yield Built(one.node_class, files), found
+            progress(len(one.node_class.members))
+
+
+class InputError(Exception):
+    """The file that the user named cannot be read at all."""
+
+    def __init__(self, unreadable: Unreadable) -> None:
+        super().__init__(unreadable.why)
+        self.unreadable = unreadable

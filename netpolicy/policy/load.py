@@ -1,0 +1,83 @@
+"""Reads a policy and everything it includes; a file is read once."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from netpolicy.diagnostic import Diagnostic, error
+from netpolicy.dsl.build import build
+from netpolicy.dsl.parse import parse
+from netpolicy.dsl.syntax import Include, PolicyFile
+from netpolicy.source import Source, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a policy file is: shipped with the product, or a path of the user's."""
+
+    path: str
+    shipped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Why a file cannot be read, and what to do."""
+
+    why: str
+    hint: str = ""
+    code: str = "NP901"
+
+
+Reader = Callable[[Place], Source | Unreadable]
+
+
+def place_of(reference: str, beside: Place) -> Place:
+    """Where a reference leads: `./x` and `../x` beside the file that names it, `/x` is a path, the rest is shipped."""
+    if reference.startswith("/"):
+        return Place(posixpath.normpath(reference), False)
+    if reference.startswith(("./", "../")):
+        return Place(posixpath.normpath(posixpath.join(posixpath.dirname(beside.path), reference)), beside.shipped)
+    return Place(posixpath.normpath(reference), True)
+
+
+@dataclass(slots=True)
+class _Loading:
+    read: Reader
+    files: dict[Place, PolicyFile] = field(default_factory=dict)
+    found: list[Diagnostic] = field(default_factory=list)
+
+
+def load(
+    reference: str, named_at: Span | None, beside: Place, read: Reader
+) -> tuple[tuple[PolicyFile, ...], list[Diagnostic]]:
+    """The policy file that a cluster names and all files it includes, includes first."""
+    loading = _Loading(read)
+    _load(loading, place_of(reference, beside), named_at, ())
+    return tuple(loading.files.values()), loading.found
+
+
+def _load(loading: _Loading, place: Place, named_at: Span | None, path: tuple[Place, ...]) -> None:
+    if place in path:
+        trail = " -> ".join(one.path for one in (*path[path.index(place) :], place))
+        message = f"files include each other: {trail}"
+        loading.found.append(error("NP122", message, named_at, hint="remove one of the includes"))
+        return
+    if place in loading.files:
+        return
+    if place.shipped and place.path.startswith(".."):
+        message = f"`{place.path}` leads out of the shipped policies"
+        loading.found.append(error("NP121", message, named_at, hint="a file of yours begins with `./` or `/`"))
+        return
+    source = loading.read(place)
+    if isinstance(source, Unreadable):
+        loading.found.append(error(source.code, source.why, named_at, hint=source.hint))
+        return
+    tree, broken, syntax_errors = parse(source)
+    file, literal_errors = build(tree, source, broken)
+    loading.found += syntax_errors + literal_errors
+    for statement in file.statements:
+        if isinstance(statement, Include):
+            _load(loading, place_of(statement.path.text, place), statement.path.span, (*path, place))
+    loading.files[place] = file

@@ -1,0 +1,1 @@
+"""Reports: the same facts in each format."""

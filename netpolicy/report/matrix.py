@@ -1,0 +1,28 @@
+"""The matrix of who may reach what for programs: CSV and JSON, a line or an object a row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+
+from netpolicy.verify.reachability import Row
+
+KEYS = ("source", "destination", "protocol", "first", "last", "statements")
+
+
+def as_json(rows: Sequence[Row]) -> str:
+    """A list of rows, an object each."""
+    listed = [{key: getattr(row, key) for key in KEYS} for row in rows]
+    return json.dumps(listed, indent=1) + "\n"
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """A header line and a line a row; statements are joined by blanks."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(KEYS)
+    for row in rows:
+        writer.writerow((row.source, row.destination, row.protocol, row.first, row.last, " ".join(row.statements)))
+    return text.getvalue()

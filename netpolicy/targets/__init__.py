@@ -1,0 +1,38 @@
+"""Targets: each turns a plan into files, reads such files back, and judges packets by what it read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from netpolicy.diagnostic import Diagnostic
+from netpolicy.flow.model import Plan
+from netpolicy.packet.packets import Packet
+from netpolicy.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a target writes: `inline_sets` writes plain rules for hosts without ipset."""
+
+    inline_sets: bool = False
+
+
+class Target(Protocol):
+    """What a target module offers as `TARGET`; `Ruleset` is its own type.
+
+    For any plan and packet: `decide(read(render(lower(plan))), packet)` allows exactly when a flow of the plan admits
+    it, `read(render(r)) == r`, and rendering is deterministic.
+    """
+
+    name: str
+    files: tuple[str, ...]
+
+    def lower(self, plan: Plan, options: Options) -> tuple[Any, list[Diagnostic]]: ...
+
+    def render(self, ruleset: Any) -> dict[str, str]: ...
+
+    def read(self, files: Mapping[str, Source]) -> tuple[Any, list[Diagnostic]]: ...
+
+    def decide(self, ruleset: Any, packet: Packet) -> Any: ...

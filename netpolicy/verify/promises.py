@@ -1,0 +1,230 @@
+"""Judges `never` and `expect` on the plan; a broken promise comes with a witness and whom to blame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from netpolicy.diagnostic import Diagnostic, Label, error
+from netpolicy.dsl.syntax import Verb
+from netpolicy.flow.model import Effect, Flow, Plan
+from netpolicy.packet.addresses import AddressSet, Family, address_text
+from netpolicy.packet.intervals import Intervals
+from netpolicy.packet.packets import Packet
+from netpolicy.packet.packetset import PacketSet
+from netpolicy.packet.ports import PORTED, VALUE_BITS, VALUE_LAST, Protocol
+from netpolicy.policy.cluster import Address, Node
+from netpolicy.policy.model import Egress, Policy, Statement, Virtual
+from netpolicy.policy.selectors import address_set
+from netpolicy.verify.demands import judge_demand
+
+_NAMES = {int(number): number.name.lower() for number in Protocol}
+
+
+def judge_promises(policy: Policy, plans: Sequence[Plan]) -> list[Diagnostic]:
+    """A diagnostic for each promise that the cluster, or a packet of the plan, breaks."""
+    found = [one for demand in policy.demands for one in judge_demand(policy, demand)]
+    promises = policy.of(Verb.NEVER, Verb.EXPECT)
+    if promises:
+        judge = _Judge(policy, plans)
+        found += [one for promise in promises for one in judge.judge(promise)]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The packets of a promise that some flows of a plan judge."""
+
+    wanted: PacketSet
+    flows: tuple[Flow, ...]
+
+
+class _Judge:
+    def __init__(self, policy: Policy, plans: Sequence[Plan]) -> None:
+        self.policy = policy
+        self.plans = plans
+        by_name = {node.name: node for node in policy.cluster.nodes}
+        self.members = [[by_name[name] for name in plan.node_class.members] for plan in plans]
+        self.addresses = [_addresses_of(nodes) for nodes in self.members]
+        self._admitted: dict[int, PacketSet] = {}
+
+    @cached_property
+    def node_of(self) -> dict[Address, Node]:
+        return {address: node for node in self.policy.cluster.nodes for address in node.addresses}
+
+    def judge(self, promise: Statement) -> Iterable[Diagnostic]:
+        """At most one diagnostic a promise: the first witness."""
+        never = promise.verb is Verb.NEVER
+        for view in self._views(promise):
+            passing = self._passing(view.flows)
+            witness = self.witness(passing & view.wanted if never else view.wanted - passing)
+            if witness is not None:
+                yield self._broken(promise, witness, view.flows)
+                return
+        if never and self.policy.egress is Egress.OPEN:
+            witness = self._leaving(promise, promise.who.addresses & self.policy.nodes).witness()
+            if witness is not None:
+                yield self._left_open(promise, witness)
+
+    # What a promise is about.
+
+    def _views(self, promise: Statement) -> Iterable[_View]:
+        """The promise as each class of receivers judges it, and as senders do where egress is enforced."""
+        for plan, members, here in zip(self.plans, self.members, self.addresses, strict=True):
+            aimed = promise.whom.addresses & here
+            if aimed:
+                yield _View(PacketSet.box(promise.who.addresses, aimed, promise.ports), plan.inbound)
+            yield from self._virtual(promise, plan, members)
+            senders = promise.who.addresses & here
+            if self.policy.egress is Egress.ENFORCED and senders:
+                yield _View(self._leaving(promise, senders), plan.outbound)
+
+    def _virtual(self, promise: Statement, plan: Plan, members: Sequence[Node]) -> Iterable[_View]:
+        """What these nodes receive for addresses that no node declares."""
+        never = promise.verb is Verb.NEVER
+        for one in promise.whom.virtual:
+            receivers = _receivers(one, members)
+            if receivers:
+                wanted = self._received(promise, receivers, _one(one))
+                yield _View(wanted, plan.virtual)
+                if never:  # a published port may pass, whatever address was asked for
+                    yield _View(wanted, plan.forward)
+        opened = AddressSet.union_all([flow.destinations for flow in plan.virtual]) & promise.whom.addresses
+        if never and opened:
+            yield _View(self._received(promise, members, opened), plan.virtual)
+
+    def _received(self, promise: Statement, receivers: Sequence[Node], destinations: AddressSet) -> PacketSet:
+        """What comes from others: a node reaches itself over loopback."""
+        sources = promise.who.addresses - _addresses_of(receivers) if len(receivers) == 1 else promise.who.addresses
+        return PacketSet.box(sources, destinations, promise.ports)
+
+    def _leaving(self, promise: Statement, senders: AddressSet) -> PacketSet:
+        """What goes to addresses of no node; it is the receivers who keep a `never` about what they receive."""
+        strangers = PacketSet.box(senders, promise.whom.addresses - self.policy.nodes, promise.ports)
+        if promise.verb is Verb.NEVER:
+            return strangers
+        everybody = self.policy.cluster.nodes
+        received = [
+            self._received(promise, receivers, _one(one)) & PacketSet.box(senders, _one(one), promise.ports)
+            for one in promise.whom.virtual
+            if (receivers := _receivers(one, everybody))
+        ]
+        return PacketSet.union_all([strangers, *received])
+
+    def _passing(self, flows: tuple[Flow, ...]) -> PacketSet:
+        """What the flows admit: deny beats allow. All flows of a side that is everything are the node's own."""
+        if id(flows) not in self._admitted:
+            allowed = PacketSet.union_all([_box(flow) for flow in flows if flow.effect is Effect.ALLOW])
+            denied = PacketSet.union_all([_box(flow) for flow in flows if flow.effect is Effect.DENY])
+            self._admitted[id(flows)] = allowed - denied
+        return self._admitted[id(flows)]
+
+    # Who shows it.
+
+    def witness(self, packets: PacketSet) -> Packet | None:
+        """A packet of the set between two different nodes, or from or to an address of no node."""
+        for family, sources, destinations, keys in packets.boxes():
+            pair = self._different(family, sources, destinations)
+            if pair is not None:
+                key = keys[0][0]
+                return Packet(family, *pair, protocol=key >> VALUE_BITS, port=key & VALUE_LAST)
+        return None
+
+    def _different(self, family: Family, sources: Intervals, destinations: Intervals) -> tuple[int, int] | None:
+        first = (sources[0][0], destinations[0][0])
+        for source, destination in (
+            first,
+            *((first[0], one) for one in _some(destinations)),
+            *((one, first[1]) for one in _some(sources)),
+        ):
+            sender, receiver = self.node_of.get((family, source)), self.node_of.get((family, destination))
+            if sender is None or sender is not receiver:
+                return source, destination
+        # All of them are addresses of one node, and a node reaches itself over loopback.
+        return None
+
+    def _blamed(self, effect: Effect, witness: Packet, flows: Sequence[Flow]) -> list[Label]:
+        """The statements of that effect that speak of the witness, in order of place."""
+        met = {name for flow in flows if flow.effect is effect and witness in _box(flow) for name in flow.statements}
+        spans = [one.span for one in self.policy.statements if one.id in met and self._speaks(one, witness)]
+        placed = sorted({(span.source.name, span.start): span for span in spans if span is not None}.items())
+        return [Label(span, f"this {effect.value} does it") for _, span in placed]
+
+    def _speaks(self, one: Statement, witness: Packet) -> bool:
+        """True when the statement itself, not only a flow that it was merged into, holds the witness."""
+        destination = (witness.family, witness.destination)
+        return (
+            (witness.family, witness.source) in one.who.addresses
+            and (witness.family, witness.key) in one.ports
+            and (destination in one.whom.addresses or destination not in self.policy.nodes)
+        )
+
+    # Words.
+
+    def name(self, family: Family, address: int) -> str:
+        """The address, behind the name of the node that declares it."""
+        node = self.node_of.get((family, address))
+        shown = address_text(family, address)
+        return f"{node.name} ({shown})" if node else shown
+
+    def words(self, packet: Packet) -> str:
+        """`dea1 (10.0.0.1) -> mysql (10.0.0.9) : tcp 3306`."""
+        source, destination = (self.name(packet.family, one) for one in (packet.source, packet.destination))
+        return f"{source} -> {destination} : {_service(packet)}"
+
+    def _broken(self, promise: Statement, witness: Packet, flows: Sequence[Flow]) -> Diagnostic:
+        words = self.words(witness)
+        if promise.verb is Verb.NEVER:
+            return error(
+                "NP301",
+                f"this `never` is broken: {words} would pass",
+                promise.span,
+                *self._blamed(Effect.ALLOW, witness, flows),
+                hint="narrow the allow, add a `deny`, or give up the promise",
+            )
+        blamed = self._blamed(Effect.DENY, witness, flows)
+        hint = "narrow the deny, or give up the promise" if blamed else "no statement allows it: add an `allow`"
+        message = f"this `expect` is broken: {words} would be blocked"
+        return error("NP303", message, promise.span, *blamed, hint=hint)
+
+    def _left_open(self, promise: Statement, witness: Packet) -> Diagnostic:
+        return error(
+            "NP301",
+            f"this `never` is broken: {self.words(witness)} would pass, since egress is open",
+            promise.span,
+            hint="write `option egress = enforced`",
+        )
+
+
+def _addresses_of(nodes: Iterable[Node]) -> AddressSet:
+    return address_set(address for node in nodes for address in node.addresses)
+
+
+def _receivers(virtual: Virtual, nodes: Iterable[Node]) -> list[Node]:
+    """Those of the nodes that receive for the virtual address."""
+    return [node for node in nodes if any(address in virtual.nodes for address in node.addresses)]
+
+
+def _one(virtual: Virtual) -> AddressSet:
+    return address_set([(virtual.family, virtual.address)])
+
+
+def _some(intervals: Intervals) -> Iterable[int]:
+    """A few addresses of the set: enough to leave any one node that has fewer of them."""
+    for first, last in intervals[:4096]:
+        yield from range(first, min(last, first + 256) + 1)
+
+
+def _box(flow: Flow) -> PacketSet:
+    return PacketSet.box(flow.sources, flow.destinations, flow.ports)
+
+
+def _service(packet: Packet) -> str:
+    """`tcp 22`, `icmp 8/0`, `esp`, `proto 89`."""
+    name = _NAMES.get(packet.protocol, f"proto {packet.protocol}")
+    if packet.protocol in PORTED:
+        return f"{name} {packet.port}"
+    if packet.protocol in (Protocol.ICMP, Protocol.ICMPV6):
+        return f"{name} {packet.port >> 8}/{packet.port & 255}"
+    return name

@@ -1,0 +1,1 @@
+"""Figures: recorded with their command, never asserted."""

@@ -1,0 +1,104 @@
+"""Every code has a page, and what the page shows is true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import netpolicy
+from netpolicy.diagnostic import Diagnostic, has_errors
+from netpolicy.dsl.build import build
+from netpolicy.dsl.parse import parse
+from netpolicy.dsl.syntax import Declaration, DeclarationKind
+from netpolicy.lint.pages import codes, page, title
+from netpolicy.policy.clusterfile import read_cluster
+from netpolicy.source import Source
+from netpolicy.targets.iptables.read import read
+from tests.errors.diagnose import CLUSTER, POLICY, diagnose
+
+PACKAGE = Path(netpolicy.__file__).parent
+SOURCES = {path: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+EMITTED = {code for text in SOURCES.values() for code in re.findall(r"\bNP[0-9]{3}\b", text)}
+OF_FILES = ("NP604", "NP901", "NP902", "NP903", "NP904")  # examples of output and of commands: nothing to read
+PAGE = re.compile(
+    r"# (?P<code>NP\d{3}): (?P<title>[^\n]+[^\n.])\n\n(?P<text>[^#]+?\.)\n\n"
+    r"## Bad\n\n(?P<bad>```.+?```)\n\n## Good\n\n(?P<good>```.+?```)\n",
+    re.DOTALL,
+)
+BLOCK = re.compile(r"```(netpol|yaml|text)\n(.+?)\n```(?:\n|$)", re.DOTALL)
+COMPLETE = "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n"
+
+
+def blocks(code: str, section: str) -> dict[str, str]:
+    """The examples of a section by their kind."""
+    parts = PAGE.fullmatch(page(code) or "")
+    assert parts is not None, "the page has not the form of a page"
+    found = {kind: f"{text}\n" for kind, text in BLOCK.findall(parts[section])}
+    assert BLOCK.sub("", parts[section]).strip() == ""
+    return found
+
+
+def fitting_cluster(policy: str) -> str:
+    """A cluster in which every role, label and network of the policy has an address."""
+    source = Source(POLICY, policy)
+    tree, broken, _ = parse(source)
+    declared = [one for one in build(tree, source, broken)[0].statements if isinstance(one, Declaration)]
+    lines = ["policy: ./policy.netpol", "networks:", "  {"]
+    lines[-1] += ", ".join(
+        f"{one.name.text}: 192.0.2.{n}" for n, one in enumerate(declared) if one.kind is DeclarationKind.NETWORK
+    )
+    lines[-1] += "}"
+    lines += ["nodes:", "  spare: {address: 10.9.9.9}"]
+    for number, one in enumerate(declared, start=1):
+        if one.kind is not DeclarationKind.NETWORK:
+            lines.append(f"  node{number}: {{{one.kind.value}s: [{one.name.text}], address: 10.0.0.{number}}}")
+    return "\n".join(lines) + "\n"
+
+
+def told(example: dict[str, str]) -> list[Diagnostic]:
+    """All that is found in the example of a page."""
+    if "text" in example:
+        return read({"rules.v4": Source("rules.v4", example["text"]), "rules.v6": Source("rules.v6", COMPLETE)})[1]
+    if "netpol" not in example:
+        return read_cluster(Source(CLUSTER, example["yaml"]))[1]
+    cluster = example.get("yaml") or fitting_cluster(example["netpol"])
+    return diagnose({CLUSTER: cluster, POLICY: example["netpol"], "rules.netpol": ""})
+
+
+def test_every_code_has_a_page_and_every_page_a_code() -> None:
+    """`netpolicy explain` knows exactly the codes that can be told."""
+    assert set(codes()) == EMITTED
+
+
+@pytest.mark.parametrize("code", codes())
+def test_a_page_has_the_form_of_a_page(code: str) -> None:
+    """Heading, a paragraph of two to five sentences, a bad and a good example, within 12 to 35 lines."""
+    text = page(code) or ""
+    parts = PAGE.fullmatch(text)
+    assert parts is not None
+    assert (parts["code"], parts["title"]) == (code, title(code))
+    assert 12 <= text.count("\n") <= 35
+    assert all(len(line) <= 140 for line in text.splitlines())
+    assert blocks(code, "bad")
+    assert blocks(code, "good")
+
+
+@pytest.mark.parametrize("code", [code for code in codes() if code not in OF_FILES])
+def test_the_bad_example_gives_the_code(code: str) -> None:
+    """The bad example is told with the code of its page and with no other error."""
+    found = told(blocks(code, "bad"))
+    assert code in {one.code for one in found}
+    assert {one.code for one in found if has_errors([one])} <= {code}
+
+
+@pytest.mark.parametrize("code", [code for code in codes() if code not in OF_FILES])
+def test_of_the_good_example_nothing_is_told(code: str) -> None:
+    """The good example is right in every respect."""
+    assert told(blocks(code, "good")) == []
+
+
+def test_an_unknown_code_has_no_page() -> None:
+    """Nor has anything that only looks like a path."""
+    assert page("NP999") is None
+    assert page("../pages/NP101") is None
+    assert title("NP999") == ""
