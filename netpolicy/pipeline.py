@@ -6,13 +6,14 @@ cluster YAML + policy text -> Cluster, PolicyFile -> Policy -> Plan (a class of 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
 from netpolicy.diagnostic import Diagnostic, has_errors
 from netpolicy.dsl.syntax import PolicyFile
+from netpolicy.flow.classes import classes
 from netpolicy.flow.model import NodeClass, Plan
 from netpolicy.flow.plan import plan
 from netpolicy.policy.cluster import Cluster
@@ -21,8 +22,12 @@ from netpolicy.policy.load import Place, Reader, Unreadable, load
 from netpolicy.policy.model import Policy
 from netpolicy.policy.resolve import may_follow, resolve
 from netpolicy.registry import modules
+from netpolicy.securitygroups.inventory import inventory
+from netpolicy.securitygroups.lower import lower
+from netpolicy.securitygroups.model import Form
+from netpolicy.securitygroups.render import as_json
 from netpolicy.source import Source
-from netpolicy.targets import Options, Target
+from netpolicy.targets import Cloud, Options, Target
 from netpolicy.verify.promises import judge_promises
 
 
@@ -43,8 +48,22 @@ class Built:
 
 
 def targets() -> tuple[Target, ...]:
-    """Every target that is installed; they are imported now, since linting needs none."""
-    return tuple(module.TARGET for module in modules("netpolicy.targets"))
+    """Every target that writes for nodes; they are imported now, since linting needs none."""
+    return tuple(module.TARGET for module in modules("netpolicy.targets") if hasattr(module, "TARGET"))
+
+
+def clouds() -> tuple[Cloud, ...]:
+    """Every target that writes security groups for a whole cluster."""
+    return tuple(module.CLOUD for module in modules("netpolicy.targets") if hasattr(module, "CLOUD"))
+
+
+@dataclass(frozen=True, slots=True)
+class CloudFile:
+    """The security groups of a cluster as one cloud, or the neutral form (`groups`), writes them."""
+
+    name: str
+    file: str
+    text: str
 
 
 class Pipeline:
@@ -132,6 +151,28 @@ class Pipeline:
                 found += limits
             yield Built(one.node_class, files), found
             progress(len(one.node_class.members))
+
+    @cached_property
+    def form(self) -> tuple[Form | None, list[Diagnostic]]:
+        """The security groups of the cluster, and what no security group can say."""
+        if self.policy is None:
+            return None, []
+        apart = self.options.inline_sets
+        form, found = lower(self.policy, classes(self.policy) if apart else [one.node_class for one in self.plans])
+        return (None if has_errors(found) else form), found
+
+    def cloud_files(self, chosen: Sequence[Cloud]) -> tuple[list[CloudFile], list[Diagnostic]]:
+        """The neutral form and a file for each cloud; none when one of them cannot say what the policy says."""
+        form, found = self.form
+        if form is None or self.cluster is None or not chosen:
+            return [], [*found] if chosen else []
+        files = [CloudFile("groups", "groups.json", as_json(form))]
+        addresses = inventory(self.cluster)
+        for cloud in chosen:
+            ruleset, limits = cloud.lower(form, addresses)
+            found = [*found, *limits]
+            files.append(CloudFile(cloud.name, cloud.file, cloud.render(ruleset)))
+        return ([] if has_errors(found) else files), found
 
 
 class InputError(Exception):

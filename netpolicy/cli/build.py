@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,12 @@ from typing import Any
 
 from netpolicy import __version__
 from netpolicy.cli.folder import MANIFEST, TOOL
-from netpolicy.diagnostic import Diagnostic, has_errors
+from netpolicy.diagnostic import Diagnostic, did_you_mean, has_errors
 from netpolicy.packet.addresses import address_text
-from netpolicy.pipeline import Built, Pipeline
+from netpolicy.pipeline import Built, CloudFile, Pipeline, clouds
 from netpolicy.policy.cluster import Node
 from netpolicy.policy.model import Policy, Statement
+from netpolicy.targets import Cloud
 
 FORMAT_VERSION = 1
 BASELINE = (
@@ -39,6 +40,7 @@ class Written:
     classes: int
     rules: int
     generation: str
+    groups: int
 
 
 class NotLoweredError(Exception):
@@ -54,6 +56,10 @@ def write_build(pipeline: Pipeline, folder: Path, options: argparse.Namespace) -
     policy = pipeline.policy
     assert policy is not None
     build = _Build(pipeline, policy, folder, options)
+    clouds, found = pipeline.cloud_files(chosen_clouds(options.cloud))
+    if has_errors(found):
+        raise NotLoweredError(found)
+    build.add_clouds(clouds)
     with _progress(len(policy.cluster.nodes), options) as progress:
         for built, found in pipeline.built():
             if has_errors(found):
@@ -61,6 +67,24 @@ def write_build(pipeline: Pipeline, folder: Path, options: argparse.Namespace) -
             build.add(built)
             progress(len(built.node_class.members))
     return build.end()
+
+
+def chosen_clouds(names: Sequence[str]) -> tuple[Cloud, ...]:
+    """The clouds of these names, all without a name, none for `none`; a name of none is an UnknownCloudError."""
+    every = clouds()
+    known = [cloud.name for cloud in every]
+    for name in names:
+        if name not in (*known, "none"):
+            raise UnknownCloudError(name, did_you_mean(name, known) or f"one of {', '.join(known)}, or none")
+    return tuple(cloud for cloud in every if not names or cloud.name in names)
+
+
+class UnknownCloudError(Exception):
+    """No target writes security groups for a cloud of this name."""
+
+    def __init__(self, name: str, hint: str) -> None:
+        super().__init__(f"no cloud `{name}`")
+        self.hint = hint
 
 
 @contextmanager
@@ -86,9 +110,19 @@ class _Build:
         self.nodes = {node.name: node for node in policy.cluster.nodes}
         self.class_of: dict[str, str] = {}
         self.classes: dict[str, dict[str, Any]] = {}
+        self.clouds: dict[str, dict[str, Any]] = {}
         self.most = 0
         (folder / "classes").mkdir()
         (folder / "nodes").mkdir()
+
+    def add_clouds(self, files: Sequence[CloudFile]) -> None:
+        """Writes the security groups of the whole cluster."""
+        for one in files:
+            home = self.folder / "cloud"
+            home.mkdir(exist_ok=True)
+            (home / one.file).write_text(one.text, encoding="utf-8")
+            digest = hashlib.sha256(one.text.encode()).hexdigest()
+            self.clouds[one.name] = {"file": f"cloud/{one.file}", "sha256": digest}
 
     def add(self, built: Built) -> None:
         """Writes a class, unless its files are there, and its nodes."""
@@ -111,7 +145,8 @@ class _Build:
         """Writes the manifest, the last file of all."""
         generation = _generation(self.class_of)
         _write_json(self.folder / MANIFEST, self._manifest(generation))
-        return Written(len(self.class_of), len(self.classes), self.most, generation)
+        form = self.pipeline.form[0] if self.clouds else None
+        return Written(len(self.class_of), len(self.classes), self.most, generation, len(form.groups) if form else 0)
 
     def _write_node(self, node: Node, digest: str) -> None:
         home = self.folder / "nodes" / node.name
@@ -151,6 +186,7 @@ class _Build:
             "params": dict(policy.params),
             "statements": [_statement(one) for one in policy.statements],
             "classes": self.classes,
+            "cloud": self.clouds,
             "nodes": self.class_of,
         }
 

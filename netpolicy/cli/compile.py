@@ -1,7 +1,8 @@
 """Compiles a cluster and its policy into a build folder: rulesets for every node, and a manifest.
 
 The folder holds `classes/<digest>/` with rules.v4, rules.v6 and sets.ipset for nodes that nothing tells apart,
-`nodes/<node>/` with node.json and links to them, and `manifest.json`. It is replaced whole or not at all.
+`nodes/<node>/` with node.json and links to them, `cloud/` with the security groups of the whole cluster for OpenStack
+and AWS, and `manifest.json`. It is replaced whole or not at all.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 SUMMARY = "compile rulesets for every node"
 EXAMPLES = (
     "netpolicy compile cluster.yaml -o build/",
-    "netpolicy compile cluster.yaml -o build/ --serial 42 --sets inline",
+    "netpolicy compile cluster.yaml -o build/ --serial 42 --sets inline --cloud none",
 )
 
 
@@ -41,6 +42,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="order of builds, for nodes that refuse an older one (default 0: unordered)",
     )
+    parser.add_argument(
+        "--cloud",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="security groups for this cloud only: aws, neutron, or none (repeatable; default: every one)",
+    )
     add_day(parser)
 
 
@@ -53,7 +61,7 @@ def _serial(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Writes the build, or nothing when anything is in error."""
     from netpolicy.cli import UNUSABLE
-    from netpolicy.cli.build import NotLoweredError
+    from netpolicy.cli.build import NotLoweredError, UnknownCloudError, chosen_clouds
     from netpolicy.cli.files import read
     from netpolicy.cli.folder import OutputError
     from netpolicy.cli.options import today
@@ -62,6 +70,11 @@ def run(options: argparse.Namespace) -> int:
     from netpolicy.pipeline import InputError, Pipeline
     from netpolicy.targets import Options
 
+    try:
+        chosen_clouds(options.cloud)
+    except UnknownCloudError as failure:
+        print(f"error: {failure}\n  = hint: {failure.hint}", file=sys.stderr)
+        return UNUSABLE
     choices = Options(inline_sets=options.sets == "inline")
     pipeline = Pipeline(
         options.cluster, read, options.as_of or today(), omit_expired=options.omit_expired, options=choices
@@ -104,5 +117,5 @@ def _write(pipeline: Pipeline, options: argparse.Namespace) -> str:
     with replacing(target) as fresh:
         build = write_build(pipeline, fresh, options)
     nodes, classes = many(build.nodes, "node"), many(build.classes, "class", "classes")
-    rules = many(build.rules, "rule")
-    return f"{target}: {nodes} in {classes}, {rules} at most on a node, generation {build.generation[:12]}"
+    rules, groups = many(build.rules, "rule"), f", {many(build.groups, 'security group')}" if build.groups else ""
+    return f"{target}: {nodes} in {classes}, {rules} at most on a node{groups}, generation {build.generation[:12]}"

@@ -17,7 +17,7 @@ from types import FrameType
 
 TOOL = "netpolicy"
 MANIFEST = "manifest.json"
-CONTENTS = frozenset({MANIFEST, "classes", "nodes"})
+CONTENTS = frozenset({MANIFEST, "classes", "cloud", "nodes"})
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
 

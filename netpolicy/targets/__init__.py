@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from netpolicy.diagnostic import Diagnostic
 from netpolicy.flow.model import Plan
 from netpolicy.packet.packets import Packet
+from netpolicy.securitygroups.inventory import Inventory, Stop
+from netpolicy.securitygroups.model import Form
 from netpolicy.source import Source
 
 
@@ -36,3 +38,23 @@ class Target(Protocol):
     def read(self, files: Mapping[str, Source]) -> tuple[Any, list[Diagnostic]]: ...
 
     def decide(self, ruleset: Any, packet: Packet) -> Any: ...
+
+
+class Cloud(Protocol):
+    """What the module of a cloud offers as `CLOUD`: security groups of a whole cluster, in one file.
+
+    The laws are those of a target. `decide` judges a packet where it stops: at an interface of a node, coming or going.
+    """
+
+    name: str
+    file: str
+
+    def lower(self, form: Form, inventory: Inventory) -> tuple[Any, list[Diagnostic]]: ...
+
+    def render(self, ruleset: Any) -> str: ...
+
+    def read(self, source: Source) -> tuple[Any | None, list[Diagnostic]]: ...
+
+    def decide(self, ruleset: Any, inventory: Inventory, stop: Stop) -> bool: ...
+
+    def admitted(self, ruleset: Any, inventory: Inventory) -> Any: ...

@@ -41,7 +41,8 @@ def test_compile_says_what_it_wrote(run: Run) -> None:
     outcome = run("compile", "cluster.yaml", "-o", "build")
     generation = json.loads(Path("build/manifest.json").read_text(encoding="utf-8"))["generation"]
     most = max(text.read_text(encoding="utf-8").count("\n-A ") for text in Path("build").glob("classes/*/rules.*"))
-    said = f"build: 3 nodes in 2 classes, {most} rules at most on a node, generation {generation[:12]}\n"
+    rules = f"{most} rules at most on a node, 3 security groups"
+    said = f"build: 3 nodes in 2 classes, {rules}, generation {generation[:12]}\n"
     assert (outcome.status, outcome.out, outcome.err) == (0, said, "")
 
 
@@ -52,7 +53,7 @@ def test_nodes_link_to_the_files_of_their_class(name: str, run: Run) -> None:
     assert cluster is not None
     names = sorted(node.name for node in cluster.nodes)
     build = Path("build")
-    assert sorted(path.name for path in build.iterdir()) == ["classes", "manifest.json", "nodes"]
+    assert sorted(path.name for path in build.iterdir()) == ["classes", "cloud", "manifest.json", "nodes"]
     assert sorted(path.name for path in (build / "nodes").iterdir()) == names == sorted(manifest["nodes"])
     assert {path.name for path in (build / "classes").iterdir()} == set(manifest["nodes"].values())
     assert set(manifest["classes"]) == set(manifest["nodes"].values())
@@ -219,3 +220,46 @@ def test_roles_that_load_the_same_rules_are_told_whatever_the_order(run: Run, wo
     assert entries[0] == entries[1]
     (only,) = entries[0].values()
     assert (only["roles"], only["nodes"]) == (["a", "b"], 2)
+
+
+def test_security_groups_of_every_cloud_lie_in_the_build(run: Run) -> None:
+    manifest = compiled(run, str(CLUSTERS / "twenty.yaml"))
+    files = {path.name: path for path in Path("build/cloud").iterdir()}
+    assert set(files) == {"aws.json", "groups.json", "neutron.json"}
+    listed = {one["file"].removeprefix("cloud/"): one["sha256"] for one in manifest["cloud"].values()}
+    assert listed == {name: sha256(path) for name, path in files.items()}
+    text = "".join(path.read_text(encoding="utf-8") for path in files.values())
+    known = {one["id"] for one in manifest["statements"]}
+    assert {one for ids in re.findall(r"np:([0-9a-f]{8}(?:,[0-9a-f]{8})*) ", text) for one in ids.split(",")} <= known
+
+
+@pytest.mark.parametrize(
+    ("options", "written"),
+    [
+        (["--cloud", "none"], []),
+        (["--cloud", "aws"], ["aws.json", "groups.json"]),
+        (["--cloud", "neutron", "--cloud", "aws"], ["aws.json", "groups.json", "neutron.json"]),
+        (["--sets", "inline"], ["aws.json", "groups.json", "neutron.json"]),
+    ],
+)
+def test_clouds_are_chosen_by_name(options: list[str], written: list[str], run: Run) -> None:
+    manifest = compiled(run, "cluster.yaml", *options)
+    assert sorted(path.name for path in Path("build").glob("cloud/*")) == written
+    assert sorted(one["file"].removeprefix("cloud/") for one in manifest["cloud"].values()) == written
+
+
+def test_an_unknown_cloud_is_a_mistake_in_the_command(run: Run) -> None:
+    outcome = run("compile", "cluster.yaml", "-o", "build", "--cloud", "neutrino")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err == "error: no cloud `neutrino`\n  = hint: did you mean `neutron`?\n"
+    assert not Path("build").exists()
+
+
+def test_what_a_cloud_cannot_say_writes_nothing(run: Run, world: Path) -> None:
+    place(world, CLUSTER, POLICY + "allow web -> db : tcp 0-22\n")
+    outcome = run("compile", "cluster.yaml", "-o", "build")
+    assert outcome.status == 1
+    assert "error[NP608]: Neutron cannot say port 0 of protocol 6" in outcome.err
+    assert "policy.netpol:10:1" in outcome.err
+    assert not Path("build").exists()
+    assert compiled(run, "cluster.yaml", "--cloud", "aws")["cloud"].keys() == {"aws", "groups"}

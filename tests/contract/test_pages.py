@@ -14,12 +14,12 @@ from netpolicy.lint.pages import codes, page, title
 from netpolicy.policy.clusterfile import read_cluster
 from netpolicy.source import Source
 from netpolicy.targets.iptables.read import read
-from tests.errors.diagnose import CLUSTER, POLICY, diagnose
+from tests.errors.diagnose import CLUSTER, POLICY, diagnose, limits
 
 PACKAGE = Path(netpolicy.__file__).parent
 SOURCES = {path: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 EMITTED = {code for text in SOURCES.values() for code in re.findall(r"\bNP[0-9]{3}\b", text)}
-OF_FILES = ("NP604", "NP901", "NP902", "NP903", "NP904")  # examples of output and of commands: nothing to read
+OF_FILES = ("NP604", "NP607", "NP901", "NP902", "NP903", "NP904")  # examples of output and of commands: nothing to read
 PAGE = re.compile(
     r"# (?P<code>NP\d{3}): (?P<title>[^\n]+[^\n.])\n\n(?P<text>[^#]+?\.)\n\n"
     r"## Bad\n\n(?P<bad>```.+?```)\n\n## Good\n\n(?P<good>```.+?```)\n",
@@ -55,14 +55,16 @@ def fitting_cluster(policy: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def told(example: dict[str, str]) -> list[Diagnostic]:
-    """All that is found in the example of a page."""
+def told(code: str, section: str) -> list[Diagnostic]:
+    """All that is found in an example of a page; what a cloud cannot say is found when it is asked for."""
+    example = blocks(code, section)
     if "text" in example:
         return read({"rules.v4": Source("rules.v4", example["text"]), "rules.v6": Source("rules.v6", COMPLETE)})[1]
     if "netpol" not in example:
         return read_cluster(Source(CLUSTER, example["yaml"]))[1]
     cluster = example.get("yaml") or fitting_cluster(example["netpol"])
-    return diagnose({CLUSTER: cluster, POLICY: example["netpol"], "rules.netpol": ""})
+    files = {CLUSTER: cluster, POLICY: example["netpol"], "rules.netpol": ""}
+    return [*diagnose(files), *(limits(files) if code.startswith("NP6") else [])]
 
 
 def test_every_code_has_a_page_and_every_page_a_code() -> None:
@@ -86,7 +88,7 @@ def test_a_page_has_the_form_of_a_page(code: str) -> None:
 @pytest.mark.parametrize("code", [code for code in codes() if code not in OF_FILES])
 def test_the_bad_example_gives_the_code(code: str) -> None:
     """The bad example is told with the code of its page and with no other error."""
-    found = told(blocks(code, "bad"))
+    found = told(code, "bad")
     assert code in {one.code for one in found}
     assert {one.code for one in found if has_errors([one])} <= {code}
 
@@ -94,7 +96,7 @@ def test_the_bad_example_gives_the_code(code: str) -> None:
 @pytest.mark.parametrize("code", [code for code in codes() if code not in OF_FILES])
 def test_of_the_good_example_nothing_is_told(code: str) -> None:
     """The good example is right in every respect."""
-    assert told(blocks(code, "good")) == []
+    assert told(code, "good") == []
 
 
 def test_an_unknown_code_has_no_page() -> None:

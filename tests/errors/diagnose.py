@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from netpolicy.diagnostic import Diagnostic, ordered
-from netpolicy.pipeline import Pipeline
+from netpolicy.pipeline import Pipeline, clouds
 from netpolicy.policy.load import Place, Unreadable
 from netpolicy.source import Source
 
@@ -22,6 +22,16 @@ WORLD = {
 
 def diagnose(files: Mapping[str, str]) -> list[Diagnostic]:
     """All that is found in a cluster and its policy on 2026-06-01; files that are not given are those of the world."""
+    return ordered(pipeline(files).diagnostics)
+
+
+def limits(files: Mapping[str, str]) -> list[Diagnostic]:
+    """What some cloud cannot say of it."""
+    return ordered(pipeline(files).cloud_files(clouds())[1])
+
+
+def pipeline(files: Mapping[str, str]) -> Pipeline:
+    """The stages of a compile of these files and those of the world."""
     texts = {**WORLD, **files}
 
     def read(place: Place) -> Source | Unreadable:
@@ -29,4 +39,4 @@ def diagnose(files: Mapping[str, str]) -> list[Diagnostic]:
             return Unreadable(f"there is no policy `{place.path}`", "a file of yours begins with `./` or `/`")
         return Source(place.path, texts[place.path])
 
-    return ordered(Pipeline(CLUSTER, read, DAY).diagnostics)
+    return Pipeline(CLUSTER, read, DAY)

@@ -20,7 +20,7 @@ WRITE = os.environ.get("GOLDEN") == "write"
 
 
 def outputs(case: str, scratch: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
-    """A folder with the files of one node a class, the matrix and the manifest."""
+    """A folder with the files of one node a class, the security groups, the matrix and the manifest."""
     home = HERE / case
     monkeypatch.chdir(home if (home / "cluster.yaml").exists() else folder("rules") / "clusters")
     cluster = "cluster.yaml" if (home / "cluster.yaml").exists() else f"{case}.yaml"
@@ -36,6 +36,8 @@ def outputs(case: str, scratch: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
             seen.add(inode)
             shutil.copytree(node, found / node.name)
     shutil.copy(build / "manifest.json", found)
+    if (build / "cloud").exists():
+        shutil.copytree(build / "cloud", found / "cloud")
     for name, how in (("matrix.md", "markdown"), ("matrix.csv", "csv")):
         assert (
             main(["matrix", cluster, "--as-of", "2026-06-01", "--format", how, "-o", str(found / name), "--quiet"]) == 0

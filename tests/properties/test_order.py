@@ -16,6 +16,7 @@ from netpolicy.data import folder
 from netpolicy.dsl import syntax as s
 from netpolicy.dsl.build import build
 from netpolicy.dsl.parse import parse
+from netpolicy.pipeline import clouds
 from netpolicy.source import Source
 from netpolicy.verify.reachability import By, rows
 from tests.compiling import compiled
@@ -32,7 +33,7 @@ Shuffle = Callable[[Sequence[Any]], list[Any]]
 def outputs(
     policy: str, cluster: str, *, inline: bool = False
 ) -> tuple[dict[str, dict[str, str]], dict[str, str], object]:
-    """The files of every class by digest, the class of every node, and the matrix."""
+    """The files of every class by digest, the class of every node, and of the cluster: security groups, matrix."""
     pipeline = compiled({"cluster.yaml": cluster, "policy.netpol": policy}, inline=inline)
     classes: dict[str, dict[str, str]] = {}
     class_of: dict[str, str] = {}
@@ -40,7 +41,9 @@ def outputs(
         classes[built.digest] = built.files
         class_of |= dict.fromkeys(built.node_class.members, built.digest)
     assert pipeline.policy is not None
-    return classes, class_of, [rows(pipeline.policy, pipeline.plans, by) for by in By]
+    files, limits = pipeline.cloud_files(clouds())
+    groups = [one.text for one in files], sorted({one.message for one in limits})
+    return classes, class_of, (groups, [rows(pipeline.policy, pipeline.plans, by) for by in By])
 
 
 def shuffled_policy(text: str, shuffle: Shuffle) -> str:
@@ -115,7 +118,7 @@ def shuffled_cluster(text: str, shuffle: Shuffle) -> str:
 
 
 def compare(policy: str, cluster: str, seed: int, *, inline: bool = False) -> None:
-    """Every order gives the same bytes, class by class and node by node, and the same matrix."""
+    """Every order gives the same bytes, class by class and node by node, and the same groups and matrix."""
     chance = Random(seed)
 
     def shuffle(values: Sequence[Any]) -> list[Any]:

@@ -1,0 +1,101 @@
+"""Sets of kinds as groups: every node, roles, labels, and where these cannot say it, a group of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from netpolicy.packet.addresses import FAMILIES, Family
+from netpolicy.policy.model import Policy, Selection
+from netpolicy.securitygroups.model import EVERY_NODE
+from netpolicy.securitygroups.seats import Seats
+from netpolicy.securitygroups.words import head_of, legal
+
+Kinds = frozenset[int]
+_NAMES = re.compile(r"\w+(, \w+)*")
+
+
+@dataclass(slots=True)
+class Cover:
+    """The groups that were asked for; `used` is each with its kinds, `meaning` what it is in words.
+
+    Which groups say a selector comes from its words, not from who holds a role today: a list of names is the groups of
+    these names, anything else a group of its own. So a new node or statement changes no group but its own.
+    """
+
+    seats: Seats
+    named: dict[str, Kinds]
+    roles: frozenset[str]
+    used: dict[str, Kinds] = field(default_factory=dict)
+    meaning: dict[str, str] = field(default_factory=dict)
+    _found: dict[tuple[Family, Kinds, str], tuple[str, ...]] = field(default_factory=dict)
+
+    def groups(self, family: Family, kinds: Kinds, selection: Selection) -> tuple[str, ...]:
+        """Heads of groups whose members have, together, just the addresses of these kinds in the family."""
+        place = (family, kinds, selection.text)
+        if place not in self._found:
+            self._found[place] = self._named(family, kinds, selection) or self._apart(family, kinds, selection)
+        return self._found[place]
+
+    def _named(self, family: Family, kinds: Kinds, selection: Selection) -> tuple[str, ...]:
+        """The groups of the names that the selector lists, or of the roles behind a name that stands for several."""
+        if not _NAMES.fullmatch(selection.text):
+            return ()
+        holding = self.seats.holding(family)
+        inside = {head: held & holding for head, held in self.named.items() if held & holding}
+        said = [head for head in selection.text.split(", ") if head in inside]
+        behind = self.roles & set(inside) - set(said)
+        others = [EVERY_NODE, *sorted(behind, key=lambda head: (-len(inside[head]), head))]
+        for heads in (said, [*said, *others]):
+            chosen = _enough([head for head in heads if head in inside and inside[head] <= kinds], inside, kinds)
+            if chosen:
+                self.used |= {head: self.named[head] for head in chosen}
+                return tuple(chosen)
+        return ()
+
+    def _apart(self, family: Family, kinds: Kinds, selection: Selection) -> tuple[str, ...]:
+        """A group for the selector, or for what denies leave of it."""
+        whole = [self.seats.kinds_of(one, self.seats.of(one, selection.addresses))[0] for one in FAMILIES]
+        every = frozenset[int]().union(*whole)
+        all_of_it = every & self.seats.holding(family) == kinds
+        members = every if all_of_it else kinds
+        text = selection.text if all_of_it else f"{selection.text} except what is denied"
+        head = head_of(text)
+        if self.used.get(head, members) != members:
+            head = head_of(f"{text}: {self._said(members)}")
+        self.used[head] = members
+        self.meaning[head] = legal(text)
+        return (head,)
+
+    def _said(self, kinds: Kinds) -> str:
+        """The kinds in words, for a name that does not change with the nodes."""
+        listed = (self.seats.kinds[number] for number in kinds)
+        words = {f"{one.interface} of {one.node_class.roles} {one.node_class.labels}" for one in listed}
+        return "; ".join(sorted(words))
+
+
+def _enough(parts: Sequence[str], inside: dict[str, Kinds], kinds: Kinds) -> list[str]:
+    """Those of the parts that are the kinds together, the first ones first; none when they are not."""
+    chosen: list[str] = []
+    left = kinds
+    for head in parts:
+        if inside[head] & left:
+            chosen.append(head)
+            left -= inside[head]
+    return [] if left else chosen
+
+
+def cover(policy: Policy, seats: Seats) -> Cover:
+    """A cover that knows every node, the roles and the labels."""
+    named: dict[str, Kinds] = {EVERY_NODE: frozenset(range(len(seats.kinds)))}
+    for held in ("roles", "labels"):
+        for number, kind in enumerate(seats.kinds):
+            for name in getattr(kind.node_class, held):
+                named[name] = named.get(name, frozenset()) | {number}
+    known = Cover(seats, named, frozenset(one.name for one in policy.roles))
+    known.meaning = {EVERY_NODE: "every node"}
+    known.meaning |= {one.name: f"role {one.name}" for one in policy.roles}
+    known.meaning |= {one.name: f"label {one.name}" for one in policy.labels}
+    known.used[EVERY_NODE] = named[EVERY_NODE]
+    return known
