@@ -115,6 +115,14 @@ def test_a_virtual_address_in_front_of_the_servers() -> None:
     assert of_rke2("allow nodes -> server@192.0.2.9 : supervisor, kubernetes_api") == []
 
 
+def test_hubble_is_for_cilium() -> None:
+    asked = "expect nodes -> nodes : tcp 4244"
+    assert of_rke2(asked, params="{cni: cilium, hubble: true}") == []
+    for params in ("{cni: cilium}", "{hubble: true}"):
+        (told,) = of_rke2(asked, params=params)
+        assert told.startswith("NP303")
+
+
 # Cloud Foundry
 
 
@@ -141,6 +149,13 @@ def test_cf_ssh_comes_by_the_load_balancer_even_where_components_share_a_node() 
 def test_a_cell_that_is_shut_off_breaks_promises() -> None:
     told = of_cloud_foundry('deny node compute2 <-> all : any because "under investigation"')
     assert told and {one[:5] for one in told} == {"NP303"}
+
+
+def test_the_overlay_of_containers_is_between_cells() -> None:
+    asked = "expect diego_cell -> diego_cell : udp 4789\nnever all except diego_cell -> all : udp 4789\n"
+    assert of_cloud_foundry(asked, SMALL.replace("networks:\n", "networks:\n  containers: [10.255.0.0/16]\n")) == []
+    (told,) = of_cloud_foundry(asked)
+    assert told.startswith("NP303")
 
 
 def test_containers_ask_the_dns_server_of_their_cell_alone() -> None:
