@@ -17,7 +17,10 @@ from tests.kernel.lab import BACKENDS, TABLE_OF, Lab, Namespace
 HERE = Path(__file__).parent
 EVERYTHING = HERE / "everything.yaml"
 CASES = {
-    **{name: (folder("rules") / "clusters" / f"{name}.yaml", ()) for name in ("three", "five", "twenty")},
+    **{
+        name: (folder("rules") / "clusters" / f"{name}.yaml", ())
+        for name in ("three", "five", "twenty", "rke2-cilium", "cloud-foundry-small")
+    },
     "five, both families": (HERE / "five-dual.yaml", ()),
     "everything": (EVERYTHING, ()),
     "everything, inline": (EVERYTHING, ("--sets=inline",)),
