@@ -9,7 +9,7 @@ import pytest
 
 from netpolicy import __version__
 from netpolicy.cli import COMMANDS
-from netpolicy.lint.pages import codes
+from netpolicy.pages import codes
 from tests.cli.conftest import Run
 from tests.cli.running import CLUSTER, POLICY, place
 

@@ -10,15 +10,17 @@ from netpolicy.diagnostic import Diagnostic, has_errors
 from netpolicy.dsl.build import build
 from netpolicy.dsl.parse import parse
 from netpolicy.dsl.syntax import Declaration, DeclarationKind
-from netpolicy.lint.pages import codes, page, title
+from netpolicy.lint import rules
+from netpolicy.pages import codes, page, title
 from netpolicy.policy.clusterfile import read_cluster
 from netpolicy.source import Source
 from netpolicy.targets.iptables.read import read
-from tests.errors.diagnose import CLUSTER, POLICY, diagnose
+from tests.errors.diagnose import CLUSTER, POLICY, diagnose, linted
 
 PACKAGE = Path(netpolicy.__file__).parent
 SOURCES = {path: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 EMITTED = {code for text in SOURCES.values() for code in re.findall(r"\bNP[0-9]{3}\b", text)}
+OF_RULES = {rule.code for rule in rules()}
 OF_FILES = ("NP604", "NP901", "NP902", "NP903", "NP904")  # examples of output and of commands: nothing to read
 PAGE = re.compile(
     r"# (?P<code>NP\d{3}): (?P<title>[^\n]+[^\n.])\n\n(?P<text>[^#]+?\.)\n\n"
@@ -55,8 +57,12 @@ def fitting_cluster(policy: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def told(example: dict[str, str]) -> list[Diagnostic]:
-    """All that is found in the example of a page."""
+def told(code: str, section: str) -> list[Diagnostic]:
+    """All that is found in an example of a page; by lint rules only in those of lint rules."""
+    example = blocks(code, section)
+    if code in OF_RULES:
+        policy = example.get("netpol", "")
+        return linted({CLUSTER: example.get("yaml") or fitting_cluster(policy), POLICY: policy})
     if "text" in example:
         return read({"rules.v4": Source("rules.v4", example["text"]), "rules.v6": Source("rules.v6", COMPLETE)})[1]
     if "netpol" not in example:
@@ -86,7 +92,7 @@ def test_a_page_has_the_form_of_a_page(code: str) -> None:
 @pytest.mark.parametrize("code", [code for code in codes() if code not in OF_FILES])
 def test_the_bad_example_gives_the_code(code: str) -> None:
     """The bad example is told with the code of its page and with no other error."""
-    found = told(blocks(code, "bad"))
+    found = told(code, "bad")
     assert code in {one.code for one in found}
     assert {one.code for one in found if has_errors([one])} <= {code}
 
@@ -94,7 +100,7 @@ def test_the_bad_example_gives_the_code(code: str) -> None:
 @pytest.mark.parametrize("code", [code for code in codes() if code not in OF_FILES])
 def test_of_the_good_example_nothing_is_told(code: str) -> None:
     """The good example is right in every respect."""
-    assert told(blocks(code, "good")) == []
+    assert told(code, "good") == []
 
 
 def test_an_unknown_code_has_no_page() -> None:

@@ -21,7 +21,18 @@ WORLD = {
 
 
 def diagnose(files: Mapping[str, str]) -> list[Diagnostic]:
-    """All that is found in a cluster and its policy on 2026-06-01; files that are not given are those of the world."""
+    """All that is found in a cluster and its policy on 2026-06-01, lint aside."""
+    pipeline = _pipeline(files)
+    return ordered(one for one in pipeline.diagnostics if one not in pipeline.lint)
+
+
+def linted(files: Mapping[str, str]) -> list[Diagnostic]:
+    """All that is found in them, by lint rules too."""
+    return ordered(_pipeline(files).diagnostics)
+
+
+def _pipeline(files: Mapping[str, str]) -> Pipeline:
+    """A cluster and its policy; files that are not given are those of the world."""
     texts = {**WORLD, **files}
 
     def read(place: Place) -> Source | Unreadable:
@@ -29,4 +40,4 @@ def diagnose(files: Mapping[str, str]) -> list[Diagnostic]:
             return Unreadable(f"there is no policy `{place.path}`", "a file of yours begins with `./` or `/`")
         return Source(place.path, texts[place.path])
 
-    return ordered(Pipeline(CLUSTER, read, DAY).diagnostics)
+    return Pipeline(CLUSTER, read, DAY)
