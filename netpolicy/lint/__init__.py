@@ -71,11 +71,12 @@ class Context:
                 yield from ((written, one) for one in resolved.get(written.span, ()))
 
     def opened(self) -> Iterator[Opened]:
-        """What the active allows open, by the members of their lists."""
+        """What the active allows open, by the members of their lists; one with an empty side opens nothing."""
         names, _ = collect(self.files)
         services = Services(names, Params(names, self.files, self.cluster))
         for flow, statement in self.active():
-            for item in flow.what.items if flow.verb is s.Verb.ALLOW else ():
+            opens = flow.verb is s.Verb.ALLOW and statement.who and statement.whom
+            for item in flow.what.items if opens else ():
                 ports, forwarded = services.ports(s.What((item,), item.span))
                 ranges = _ranges((ports - forwarded).v4)
                 if isinstance(item, s.ServiceNamed):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netpolicy.diagnostic import Diagnostic, Severity
-from netpolicy.lint import Context, LintRule, range_text
+from netpolicy.lint import Context, LintRule, Range, range_text
+from netpolicy.source import Span
 
 FIRST, LAST = 32768, 60999
 """Ports that Linux gives to outgoing connections, unless told otherwise (`ip_local_port_range`)."""
@@ -37,18 +38,21 @@ allow dea -> rabbit : instances
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    """Found once a service, for each of its ranges that an active allow opens on nodes; single ports are not ranges."""
-    told = set()
+    """Found once a service that an active allow opens on nodes; single ports are not ranges."""
+    told: set[Span] = set()
     for one in context.opened():
-        if not one.statement.whom.addresses.overlaps(context.policy.nodes):
-            continue
-        for ports in one.ranges:
-            _, first, last = ports
-            if first < last and first <= LAST and last >= FIRST and (one.span, ports) not in told:
-                told.add((one.span, ports))
-                message = f"`{range_text(ports)}` reaches into `{FIRST}-{LAST}`, ports of outgoing connections"
-                hint = "reserve it on the nodes by `net.ipv4.ip_local_reserved_ports`, or use lower ports"
-                yield RULE.finding(message, one.span, hint=hint)
+        met = [ports for ports in one.ranges if _meets(ports)]
+        if met and one.span not in told and one.statement.whom.addresses.overlaps(context.policy.nodes):
+            told.add(one.span)
+            shown = ", ".join(range_text(ports) for ports in met)
+            message = f"`{shown}` reaches into `{FIRST}-{LAST}`, ports of outgoing connections"
+            hint = "reserve it on the nodes by `net.ipv4.ip_local_reserved_ports`, or use lower ports"
+            yield RULE.finding(message, one.span, hint=hint)
+
+
+def _meets(ports: Range) -> bool:
+    _, first, last = ports
+    return first < last and first <= LAST and last >= FIRST
 
 
 RULE = LintRule("NP504", Severity.NOTICE, PAGE, of_policy=check)
