@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from netpolicy.diagnostic import Diagnostic, Severity
 from netpolicy.lint import Context, LintRule, Range, range_text
-from netpolicy.source import Span
 
 FIRST, LAST = 32768, 60999
 """Ports that Linux gives to outgoing connections, unless told otherwise (`ip_local_port_range`)."""
@@ -39,11 +38,9 @@ allow dea -> rabbit : instances
 
 def check(context: Context) -> Iterator[Diagnostic]:
     """Found once a service that an active allow opens on nodes; single ports are not ranges."""
-    told: set[Span] = set()
     for one in context.opened():
         met = [ports for ports in one.ranges if _meets(ports)]
-        if met and one.span not in told and one.statement.whom.addresses.overlaps(context.policy.nodes):
-            told.add(one.span)
+        if met and one.statement.whom.addresses.overlaps(context.policy.nodes):
             shown = ", ".join(range_text(ports) for ports in met)
             message = f"`{shown}` reaches into `{FIRST}-{LAST}`, ports of outgoing connections"
             hint = "reserve it on the nodes by `net.ipv4.ip_local_reserved_ports`, or use lower ports"

@@ -73,10 +73,7 @@ def _meeting(some: Iterable[Opened], others: Collection[Opened], nodes: AddressS
 
 
 def _meet(one: Statement, other: Statement, nodes: AddressSet) -> bool:
-    whom = one.whom.addresses & other.whom.addresses & nodes
-    if not whom:
-        return False
-    who = one.who.addresses & other.who.addresses
+    whom, who = one.whom.addresses & other.whom.addresses & nodes, one.who.addresses & other.who.addresses
     return any(who.of(family) for family in whom.families())
 
 

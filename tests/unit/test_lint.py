@@ -52,6 +52,10 @@ def test_a_public_mbus_address(cluster: str, blamed: list[str]) -> None:
 def test_a_public_mbus_address_names_an_internal_one() -> None:
     (one,) = found("NP213", cluster="mbus: 203.0.113.1\npublic_interface: eth1\n")
     assert one.hint == "give an internal address, such as `10.0.0.1`"
+    (one,) = found("NP213", cluster="mbus: 10.0.0.1\npublic_interface: eth0\n")
+    assert one.hint == "give an internal address, such as `203.0.113.1`"  # the first on another interface
+    (one,) = found("NP213", cluster="mbus: 10.0.0.11\npublic_interface: eth0\n")
+    assert one.hint == "give an internal address"
 
 
 def test_a_public_mbus_address_stops_a_compile() -> None:
@@ -174,6 +178,11 @@ def test_a_role_is_told_once_however_many_nodes_hold_it() -> None:
         ("forwarded service a = tcp 5000-6000\nallow dea -> redis : a\nallow dea -> mysql : tcp 5432\n", []),
         # a family in common is needed on both sides
         ("allow 198.51.100.1 -> redis : tcp 5-6\nallow 2001:db8::1 -> redis : tcp 5\n", []),
+        (
+            "allow 198.51.100.1, 2001:db8::9 -> dea : tcp 5-6\nallow 198.51.100.2, 2001:db8::9 -> dea : tcp 5\n",
+            [],
+        ),
+        ("allow dea -> outside : tcp 5-6\nallow dea -> outside : tcp 5\n", []),  # on no node of ours
         ("param p = 5-6\nallow dea -> redis : tcp $p\nallow dea -> redis : tcp 5\n", ["tcp 5 | $p"]),
     ],
 )
@@ -237,6 +246,7 @@ def test_ranges_of_outgoing_connections(policy: str, blamed: list[str]) -> None:
         ("group g = dea\n", ["g"]),
         ("role spare\ngroup g = spare\nallow g -> dea : tcp 1\n", []),
         ('alias "Dea Nodes" = dea\n', ['"Dea Nodes"']),
+        ('role spare\nalias "S" = spare\nallow "S" -> dea : tcp 1\n', []),
         ("service a = tcp 1\nservice b = a\n", ["b"]),
         ("param p = off\n", ["p"]),
         ("param p = off\nset p = on\n", ["p"]),
