@@ -16,6 +16,7 @@ from netpolicy.dsl.syntax import PolicyFile
 from netpolicy.flow.classes import classes
 from netpolicy.flow.model import NodeClass, Plan
 from netpolicy.flow.plan import plan
+from netpolicy.lint import Context, lint_cluster, lint_policy
 from netpolicy.policy.cluster import Cluster
 from netpolicy.policy.clusterfile import read_cluster
 from netpolicy.policy.load import Place, Reader, Unreadable, load
@@ -77,6 +78,7 @@ class Pipeline:
         self.omit_expired = omit_expired
         self.options = options or Options()
         self.sources: list[Source] = []
+        self._shipped: list[Source] = []
         self._read = read
 
     def read(self, place: Place) -> Source | Unreadable:
@@ -84,6 +86,7 @@ class Pipeline:
         source = self._read(place)
         if isinstance(source, Source):
             self.sources.append(source)
+            self._shipped += [source] if place.shipped else []
         return source
 
     @cached_property
@@ -135,10 +138,22 @@ class Pipeline:
     def promises(self) -> list[Diagnostic]:
         return judge_promises(self.policy, self.plans) if self.policy is not None else []
 
+    @cached_property
+    def lint(self) -> list[Diagnostic]:
+        """What the lint rules find: in a sound cluster, and in a sound policy."""
+        cluster, found = self._cluster
+        if cluster is None or has_errors(found):
+            return []
+        of_policy = lint_policy(self._context(self.policy)) if self.policy is not None else []
+        return [*lint_cluster(cluster), *of_policy]
+
+    def _context(self, policy: Policy) -> Context:
+        return Context(policy, self.plans, self.files, frozenset(self._shipped))
+
     @property
     def diagnostics(self) -> list[Diagnostic]:
-        """Everything that is wrong, up to the promises."""
-        return [*self._cluster[1], *self._files[1], *self._policy[1], *self.promises]
+        """Everything that is wrong, up to the promises, and what lint finds."""
+        return [*self._cluster[1], *self._files[1], *self._policy[1], *self.promises, *self.lint]
 
     def built(self, progress: Callable[[int], object] = lambda _: None) -> Iterator[tuple[Built, list[Diagnostic]]]:
         """The files of each class of nodes, one class at a time; `progress` hears of the nodes done."""

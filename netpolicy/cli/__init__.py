@@ -1,7 +1,7 @@
 """The command line: one file a command, imported when it is run.
 
-Exit status: 0 fine (warnings and notices alone too), 1 errors in policy or cluster or a broken promise, 2 usage,
-unreadable input, a place that cannot be written, or an internal error.
+Exit status: 0 fine (warnings and notices alone too, unless `lint --fail-on` says otherwise), 1 errors in policy or
+cluster or a broken promise, 2 usage, unreadable input, a place that cannot be written, or an internal error.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from netpolicy.diagnostic import Diagnostic
     from netpolicy.pipeline import Pipeline
 
 SUMMARY = "compile rulesets for every node"
@@ -80,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         options.cluster, read, options.as_of or today(), omit_expired=options.omit_expired, options=choices
     )
     try:
-        found = pipeline.diagnostics
+        found = _told(pipeline)
     except InputError as failure:
         unreadable(failure, options)
         return UNUSABLE
@@ -98,6 +99,14 @@ def run(options: argparse.Namespace) -> int:
     if not options.quiet:
         print(written)
     return status
+
+
+def _told(pipeline: Pipeline) -> list[Diagnostic]:
+    """All that is found but the notices of lint rules, which `netpolicy lint` gives."""
+    from netpolicy.diagnostic import Severity
+
+    hygiene = [one for one in pipeline.lint if one.severity is Severity.NOTICE]
+    return [one for one in pipeline.diagnostics if one not in hygiene]
 
 
 def _nothing_written(options: argparse.Namespace, why: str) -> int:

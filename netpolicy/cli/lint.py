@@ -1,4 +1,4 @@
-"""Checks a cluster and its policy: language, names, addresses, and every promise (never, expect, require, advise)."""
+"""Checks a cluster and its policy: language, names, addresses, every promise (never, expect, require …), hygiene."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ if TYPE_CHECKING:
     from netpolicy.policy.model import Policy
 
 SUMMARY = "check a cluster and its policy"
-EXAMPLES = ("netpolicy lint cluster.yaml", "netpolicy lint cluster.yaml --as-of 2027-01-31")
+EXAMPLES = ("netpolicy lint cluster.yaml", "netpolicy lint cluster.yaml --fail-on warning --as-of 2027-01-31")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     from netpolicy.cli.options import add_day
 
     parser.add_argument("clusters", nargs="+", metavar="CLUSTER.yaml", help="cluster files; each names its policy")
+    parser.add_argument(
+        "--fail-on",
+        choices=("error", "warning", "notice"),
+        default="error",
+        help="what makes the exit status 1: an error (default), a warning too, or any finding",
+    )
     add_day(parser)
 
 
@@ -31,7 +37,7 @@ def _lint(path: str, options: argparse.Namespace) -> int:
     from netpolicy.cli.files import read
     from netpolicy.cli.options import today
     from netpolicy.cli.tell import counted, tell, unreadable
-    from netpolicy.diagnostic import one_line
+    from netpolicy.diagnostic import Severity, one_line
     from netpolicy.pipeline import InputError, Pipeline
 
     pipeline = Pipeline(path, read, options.as_of or today(), omit_expired=options.omit_expired)
@@ -40,7 +46,7 @@ def _lint(path: str, options: argparse.Namespace) -> int:
     except InputError as failure:
         unreadable(failure, options)
         return UNUSABLE
-    status = tell(found, options)
+    status = tell(found, options, Severity(options.fail_on))
     outcome = f"{one_line(path)}: {counted(found) or 'no findings'}"
     if pipeline.policy is None:
         print(outcome, file=sys.stderr)

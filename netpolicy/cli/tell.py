@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 
 from netpolicy.cli import FINE, WRONG
-from netpolicy.diagnostic import Diagnostic, Severity, error, has_errors, ordered, render
+from netpolicy.diagnostic import Diagnostic, Severity, error, ordered, render
 from netpolicy.pipeline import InputError
 
 MOST = 200
@@ -23,16 +23,17 @@ def colour(options: argparse.Namespace) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or sys.stderr.isatty()
 
 
-def tell(diagnostics: Iterable[Diagnostic], options: argparse.Namespace) -> int:
-    """Prints them in order of place; answers the exit status that they ask for."""
+def tell(diagnostics: Iterable[Diagnostic], options: argparse.Namespace, bar: Severity = Severity.ERROR) -> int:
+    """Prints them in order of place; answers the exit status: WRONG when one weighs as much as `bar`."""
     listed = ordered(diagnostics)
-    shown = [one for one in listed if not options.quiet or one.severity is Severity.ERROR]
+    wrong = [one for one in listed if one.severity.rank <= bar.rank]
+    shown = wrong if options.quiet else listed
     painted = colour(options)
     for one in shown[:MOST]:
         print(render(one, colour=painted) + "\n", file=sys.stderr)
     if len(shown) > MOST:
         print(f"… and {len(shown) - MOST} more", file=sys.stderr)
-    return WRONG if has_errors(listed) else FINE
+    return WRONG if wrong else FINE
 
 
 def counted(diagnostics: Iterable[Diagnostic]) -> str:

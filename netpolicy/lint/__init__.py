@@ -1,1 +1,148 @@
-"""Findings about a policy, a cluster or a node, and the page of every code."""
+"""Lint rules: each judges a cluster, or a policy in its cluster, and brings the page of its code.
+
+A rule is one module here that offers `RULE`. The registry finds it; nothing else names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from netpolicy.diagnostic import Diagnostic, Label, Severity, one_line
+from netpolicy.dsl import syntax as s
+from netpolicy.flow.model import Plan
+from netpolicy.packet.ports import PORTED, by_protocol
+from netpolicy.policy.cluster import Cluster
+from netpolicy.policy.model import Policy, Statement
+from netpolicy.policy.names import collect
+from netpolicy.policy.params import Params
+from netpolicy.policy.services import Services
+from netpolicy.registry import modules
+from netpolicy.source import Source, Span
+
+Range = tuple[int, int, int]
+"""Protocol, first and last port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A member of what an active allow lists: a service by its name, ports by their text, and where they are written.
+
+    `ranges` are its ports, without what is sent on by DNAT; a portless protocol has none.
+    """
+
+    name: str
+    span: Span
+    ranges: tuple[Range, ...]
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a rule sees: a policy without errors, the plans of its classes, and the syntax of its files.
+
+    `files` are in the order of reading, included ones first; `shipped` are the sources of those that come with the
+    product, which the user cannot change.
+    """
+
+    policy: Policy
+    plans: tuple[Plan, ...]
+    files: tuple[s.PolicyFile, ...]
+    shipped: frozenset[Source] = frozenset()
+
+    @property
+    def cluster(self) -> Cluster:
+        return self.policy.cluster
+
+    def statements(self) -> Iterator[s.Statement]:
+        """Every statement of every file, those inside a `when` too, whether it is active or not."""
+        for file in self.files:
+            yield from inside(file.statements)
+
+    def active(self) -> Iterator[tuple[s.Flow, Statement]]:
+        """Each active flow statement as written, in that order, and as resolved: `<->` once a direction."""
+        resolved: dict[Span, list[Statement]] = {}
+        for one in (*self.policy.statements, *self.policy.repeated):
+            if one.span is not None:
+                resolved.setdefault(one.span, []).append(one)
+        for written in self.statements():
+            if isinstance(written, s.Flow):
+                yield from ((written, one) for one in resolved.get(written.span, ()))
+
+    def opened(self) -> Iterator[Opened]:
+        """What the active allows open, by the members of their lists; one with an empty side opens nothing."""
+        names, _ = collect(self.files)
+        services = Services(names, Params(names, self.files, self.cluster))
+        for flow, statement in self.active():
+            opens = flow.verb is s.Verb.ALLOW and statement.who and statement.whom
+            for item in flow.what.items if opens else ():
+                ports, forwarded = services.ports(s.What((item,), item.span))
+                ranges = _ranges((ports - forwarded).v4)
+                if isinstance(item, s.ServiceNamed):
+                    yield Opened(item.name, names.services[item.name].what.span, ranges, statement)
+                elif ranges:
+                    yield Opened(", ".join(range_text(one) for one in ranges), item.span, ranges, statement)
+
+
+@dataclass(frozen=True, slots=True)
+class LintRule:
+    """A code, how much its findings weigh, its page, and one check or both.
+
+    `of_cluster` is asked as soon as the cluster file has no error, `of_policy` when the policy has none either. Checks
+    are pure, and near linear in nodes and statements. The page has a bad example, of which this code is told, and a
+    good one, of which nothing is told.
+    """
+
+    code: str
+    severity: Severity
+    page: str
+    of_cluster: Callable[[Cluster], Iterable[Diagnostic]] | None = None
+    of_policy: Callable[[Context], Iterable[Diagnostic]] | None = None
+
+    def finding(self, message: str, *places: Span | Label | None, hint: str = "") -> Diagnostic:
+        """A finding of this rule; a place of None (a value that no file holds) is left out."""
+        labels = tuple(one if isinstance(one, Label) else Label(one) for one in places if one is not None)
+        return Diagnostic(self.code, one_line(message), labels, one_line(hint), self.severity)
+
+
+@cache
+def rules() -> tuple[LintRule, ...]:
+    """Every rule, by code."""
+    return tuple(sorted((module.RULE for module in modules(__name__)), key=lambda rule: str(rule.code)))
+
+
+def lint_cluster(cluster: Cluster) -> list[Diagnostic]:
+    """What the rules find in a cluster without errors, whatever its policy."""
+    return [found for rule in rules() if rule.of_cluster is not None for found in rule.of_cluster(cluster)]
+
+
+def lint_policy(context: Context) -> list[Diagnostic]:
+    """What the rules find in a policy without errors."""
+    return [found for rule in rules() if rule.of_policy is not None for found in rule.of_policy(context)]
+
+
+def inside(statements: Sequence[s.Statement]) -> Iterator[s.Statement]:
+    """The statements, each `when` followed by those in it."""
+    for statement in statements:
+        yield statement
+        if isinstance(statement, s.When):
+            yield from inside(statement.statements)
+
+
+def range_text(one: Range) -> str:
+    """As the language writes it: `tcp 22`, `udp 5000-5010`."""
+    number, first, last = one
+    protocol = next((known.name.lower() for known in PORTED if known == number), str(number))
+    return f"{protocol} {first}" if first == last else f"{protocol} {first}-{last}"
+
+
+def _ranges(keys: Sequence[tuple[int, int]]) -> tuple[Range, ...]:
+    """The ranges of protocols with ports; a whole protocol is none."""
+    return tuple(
+        (number, first, last)
+        for number, values in by_protocol(tuple(keys))
+        if number in PORTED
+        for first, last in values
+        if not (first <= 1 and last == 0xFFFF)
+    )

@@ -56,7 +56,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster file."""
+    """A cluster file. `router_spans` are the places of `load_balancer_routers`, one an address."""
 
     source: Source = field(compare=False, repr=False)
     name: str
@@ -70,3 +70,5 @@ class Cluster:
     load_balancer_routers: tuple[Address, ...] = ()
     policy_span: Span | None = field(default=None, compare=False, repr=False)
     mbus_span: Span | None = field(default=None, compare=False, repr=False)
+    api_name_span: Span | None = field(default=None, compare=False, repr=False)
+    router_spans: tuple[Span, ...] = field(default=(), compare=False, repr=False)

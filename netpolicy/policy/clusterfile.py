@@ -51,6 +51,8 @@ def _cluster(values: Values, mapping: Mapping) -> Cluster:
         load_balancer_routers=entries.read("load_balancer_routers", values.addresses, ()),
         policy_span=_place(entries, "policy"),
         mbus_span=_place(entries, "mbus"),
+        api_name_span=_place(entries, "api_name"),
+        router_spans=_item_places(entries, "load_balancer_routers"),
     )
     values.found += _shared_addresses(cluster, nodes)
     if not has_errors(values.found):  # a node that could not be read may hold it
@@ -61,6 +63,13 @@ def _cluster(values: Values, mapping: Mapping) -> Cluster:
 
 def _place(entries: Entries, key: str) -> Span | None:
     return entries[key].span if key in entries else None
+
+
+def _item_places(entries: Entries, key: str) -> tuple[Span, ...]:
+    branch = entries.values.get(key)
+    if isinstance(branch, Sequence):
+        return tuple(item.span for item in branch.items)
+    return (branch.span,) if branch is not None else ()
 
 
 def _networks(values: Values, branch: Branch) -> tuple[Network, ...]:

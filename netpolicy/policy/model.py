@@ -102,7 +102,7 @@ class Demand:
 class Policy:
     """The statements that hold in a cluster; their order means nothing and is by id.
 
-    `nodes` are all declared addresses.
+    `nodes` are all declared addresses. `repeated` are statements that say once more what one of `statements` says.
     """
 
     name: str
@@ -117,6 +117,7 @@ class Policy:
     networks: tuple[Named, ...]
     params: tuple[tuple[str, str], ...]
     nodes: AddressSet
+    repeated: tuple[Statement, ...] = field(default=(), compare=False, repr=False)
 
     def of(self, *verbs: Verb) -> tuple[Statement, ...]:
         """The statements with one of these verbs."""

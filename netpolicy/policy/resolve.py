@@ -52,11 +52,12 @@ def resolve(
     found += undeclared(names, cluster)
     found += option_errors + resolving.found + judge.found + params.found + selectors.found + services.found
     main = next((one for file in reversed(files) for one in file.statements if isinstance(one, s.PolicyName)), None)
+    statements, repeated = _in_order(resolving.statements)
     policy = Policy(
         name=main.name.text if main else cluster.policy,
         description=main.description if main else "",
         cluster=cluster,
-        statements=_in_order(resolving.statements),
+        statements=statements,
         demands=tuple(resolving.demands),
         egress=egress,
         refuse=refuse,
@@ -65,6 +66,7 @@ def resolve(
         networks=_declared(resolving, s.DeclarationKind.NETWORK),
         params=tuple(sorted((name, value_text(value)) for name, value in params.values.items())),
         nodes=selectors.nodes,
+        repeated=repeated,
     )
     return policy, found
 
@@ -75,12 +77,11 @@ def may_follow(found: Diagnostic) -> bool:
     return about_nodes or found.code in ("NP125", "NP126", "NP127", "NP129", "NP130", "NP302")
 
 
-def _in_order(statements: Iterable[Statement]) -> tuple[Statement, ...]:
-    """Sorted by meaning; of equal statements (a repeated allow) one remains."""
+def _in_order(statements: Iterable[Statement]) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
+    """Sorted by meaning, of equal statements (a repeated allow) the first; then the others, as they come."""
     unique: dict[tuple[str, str], Statement] = {}
-    for one in statements:
-        unique.setdefault((one.id, one.text), one)
-    return tuple(unique[key] for key in sorted(unique))
+    repeated = [one for one in statements if unique.setdefault((one.id, one.text), one) is not one]
+    return tuple(unique[key] for key in sorted(unique)), tuple(repeated)
 
 
 def _declared(resolving: _Resolving, kind: s.DeclarationKind) -> tuple[Named, ...]:

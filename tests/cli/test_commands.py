@@ -9,12 +9,14 @@ import pytest
 
 from netpolicy import __version__
 from netpolicy.cli import COMMANDS
-from netpolicy.lint.pages import codes
+from netpolicy.pages import codes
 from tests.cli.conftest import Run
 from tests.cli.running import CLUSTER, POLICY, place
 
 UNKNOWN_ROLE = POLICY.replace("allow web    -> db", "allow wbe    -> db")
 WARNED = POLICY + "advise at least 2 db\n"
+NOTED = POLICY + "allow web -> db : tcp 40000-41000\n"  # a range that outgoing connections use
+UNUSED = POLICY + "role spare\n"
 EXPIRED = POLICY.replace("web : tcp 22", "web : tcp 22 expires 2027-01-31")
 BROKEN = POLICY + "never web -> db : tcp 1-4000\n"
 
@@ -59,6 +61,7 @@ def test_version(run: Run) -> None:
         "lint cluster.yaml --speed",
         "lint cluster.yaml --as-of yesterday",
         "lint cluster.yaml --color red",
+        "lint cluster.yaml --fail-on trouble",
         "compile cluster.yaml",
         "compile -o build",
         "compile cluster.yaml -o build --serial -1",
@@ -98,6 +101,45 @@ def test_a_warning_alone_is_fine(run: Run, world: Path) -> None:
     assert outcome.status == 0
     assert outcome.out.startswith("cluster.yaml: 1 warning (2 files, ")
     assert outcome.err.startswith("warning[NP305]: ")
+
+
+@pytest.mark.parametrize(
+    ("policy", "bar", "status"),
+    [
+        (WARNED, "error", 0),
+        (WARNED, "warning", 1),
+        (WARNED, "notice", 1),
+        (NOTED, "error", 0),
+        (NOTED, "warning", 0),
+        (NOTED, "notice", 1),
+        (POLICY, "notice", 0),
+        (BROKEN, "error", 1),
+        (BROKEN, "notice", 1),
+    ],
+)
+def test_fail_on_lowers_the_bar(policy: str, bar: str, status: int, run: Run, world: Path) -> None:
+    place(world, CLUSTER, policy)
+    outcome = run("lint", "cluster.yaml", "--fail-on", bar)
+    assert outcome.status == status
+    assert outcome.out.startswith("cluster.yaml: ")
+    quiet = run("lint", "cluster.yaml", "--fail-on", bar, "--quiet")
+    assert (quiet.status, quiet.out) == (status, "")
+    assert ("[NP" in quiet.err) is (status == 1)  # what makes it fail is told
+
+
+def test_findings_are_counted(run: Run, world: Path) -> None:
+    place(world, CLUSTER, WARNED + NOTED.removeprefix(POLICY))
+    assert run("lint", "cluster.yaml").out.startswith("cluster.yaml: 1 warning, 1 notice (2 files, ")
+
+
+def test_hygiene_is_told_by_lint_alone(run: Run, world: Path) -> None:
+    """Notices of lint rules stand in nobody's way; warnings are told by each command."""
+    for policy, told in ((NOTED, []), (WARNED, ["warning[NP305]"]), (UNUSED, ["warning[NP505]"])):
+        place(world, CLUSTER, policy)
+        for command in (("compile", "-o", "build"), ("matrix",)):
+            outcome = run(*command, "cluster.yaml")
+            assert outcome.status == 0
+            assert re.findall(r"^(?:error|warning|notice)\[NP...\]", outcome.err, re.MULTILINE) == told
 
 
 def test_an_error_fails(run: Run, world: Path) -> None:

@@ -10,15 +10,17 @@ from netpolicy.diagnostic import Diagnostic, has_errors
 from netpolicy.dsl.build import build
 from netpolicy.dsl.parse import parse
 from netpolicy.dsl.syntax import Declaration, DeclarationKind
-from netpolicy.lint.pages import codes, page, title
+from netpolicy.lint import rules
+from netpolicy.pages import codes, page, title
 from netpolicy.policy.clusterfile import read_cluster
 from netpolicy.source import Source
 from netpolicy.targets.iptables.read import read
-from tests.errors.diagnose import CLUSTER, POLICY, diagnose, limits
+from tests.errors.diagnose import CLUSTER, POLICY, diagnose, limits, linted
 
 PACKAGE = Path(netpolicy.__file__).parent
 SOURCES = {path: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 EMITTED = {code for text in SOURCES.values() for code in re.findall(r"\bNP[0-9]{3}\b", text)}
+OF_RULES = {rule.code for rule in rules()}
 OF_FILES = ("NP604", "NP607", "NP901", "NP902", "NP903", "NP904")  # examples of output and of commands: nothing to read
 PAGE = re.compile(
     r"# (?P<code>NP\d{3}): (?P<title>[^\n]+[^\n.])\n\n(?P<text>[^#]+?\.)\n\n"
@@ -56,8 +58,11 @@ def fitting_cluster(policy: str) -> str:
 
 
 def told(code: str, section: str) -> list[Diagnostic]:
-    """All that is found in an example of a page; what a cloud cannot say is found when it is asked for."""
+    """All that is found in an example of a page; by lint rules, and by clouds, only in the pages of their codes."""
     example = blocks(code, section)
+    if code in OF_RULES:
+        policy = example.get("netpol", "")
+        return linted({CLUSTER: example.get("yaml") or fitting_cluster(policy), POLICY: policy})
     if "text" in example:
         return read({"rules.v4": Source("rules.v4", example["text"]), "rules.v6": Source("rules.v6", COMPLETE)})[1]
     if "netpol" not in example:

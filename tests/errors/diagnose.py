@@ -21,17 +21,23 @@ WORLD = {
 
 
 def diagnose(files: Mapping[str, str]) -> list[Diagnostic]:
-    """All that is found in a cluster and its policy on 2026-06-01; files that are not given are those of the world."""
-    return ordered(pipeline(files).diagnostics)
+    """All that is found in a cluster and its policy on 2026-06-01, lint aside."""
+    pipeline = _pipeline(files)
+    return ordered(one for one in pipeline.diagnostics if one not in pipeline.lint)
+
+
+def linted(files: Mapping[str, str]) -> list[Diagnostic]:
+    """All that is found in them, by lint rules too."""
+    return ordered(_pipeline(files).diagnostics)
 
 
 def limits(files: Mapping[str, str]) -> list[Diagnostic]:
-    """What some cloud cannot say of it."""
-    return ordered(pipeline(files).cloud_files(clouds())[1])
+    """What some cloud cannot say of them."""
+    return ordered(_pipeline(files).cloud_files(clouds())[1])
 
 
-def pipeline(files: Mapping[str, str]) -> Pipeline:
-    """The stages of a compile of these files and those of the world."""
+def _pipeline(files: Mapping[str, str]) -> Pipeline:
+    """A cluster and its policy; files that are not given are those of the world."""
     texts = {**WORLD, **files}
 
     def read(place: Place) -> Source | Unreadable:

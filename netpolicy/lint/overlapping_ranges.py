@@ -1,0 +1,88 @@
+"""NP503."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from netpolicy.diagnostic import Diagnostic, Label, Severity
+from netpolicy.lint import Context, LintRule, Opened, Range, range_text
+from netpolicy.packet.addresses import AddressSet
+from netpolicy.policy.model import Statement
+
+PAGE = """\
+# NP503: port ranges overlap
+
+Two services are opened to the same nodes from the same sources, and a range of one holds ports of the other. To close
+the one leaves those ports open by the other, and two programs may want the same port. Give them ranges of their own,
+or one service for both. Of each two services one overlap is shown; ranges that are equal are not.
+
+## Bad
+
+```netpol
+role dea, redis
+service instances = tcp 5000-15000
+service internal  = tcp 5454
+allow dea -> redis : instances
+allow all -> redis : internal
+```
+
+## Good
+
+```netpol
+role dea, redis
+service instances = tcp 6000-15000
+service internal  = tcp 5454
+allow dea -> redis : instances
+allow all -> redis : internal
+```
+"""
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    """Found once for two services, at the one whose range begins first."""
+    opened: dict[tuple[str, Range], dict[tuple[str, str], Opened]] = {}
+    for one in context.opened():
+        sides = (one.statement.who.text, one.statement.whom.text)  # equal text, equal addresses
+        for ports in one.ranges:
+            opened.setdefault((one.name, ports), {}).setdefault(sides, one)
+    found: dict[frozenset[str], Diagnostic] = {}
+    for (name, ports), (other_name, other) in overlaps(opened):
+        services = frozenset((name, other_name))
+        if services not in found:
+            met = _meeting(opened[name, ports].values(), opened[other_name, other].values(), context.policy.nodes)
+            if met is not None:
+                found[services] = _finding((met[0], ports), (met[1], other))
+    yield from found.values()
+
+
+def overlaps(opened: Iterable[tuple[str, Range]]) -> Iterator[tuple[tuple[str, Range], tuple[str, Range]]]:
+    """Pairs of different names with ranges of one protocol that overlap and are not equal, the earlier range first."""
+    running: list[tuple[str, Range]] = []
+    for name, ports in sorted(opened, key=lambda one: (one[1], one[0])):
+        number, first, _ = ports
+        running = [one for one in running if one[1][0] == number and one[1][2] >= first]
+        yield from ((one, (name, ports)) for one in running if one[1] != ports and one[0] != name)
+        running.append((name, ports))
+
+
+def _meeting(some: Iterable[Opened], others: Collection[Opened], nodes: AddressSet) -> tuple[Opened, Opened] | None:
+    """The first two that open some node to the same source."""
+    return next(
+        ((one, other) for one in some for other in others if _meet(one.statement, other.statement, nodes)), None
+    )
+
+
+def _meet(one: Statement, other: Statement, nodes: AddressSet) -> bool:
+    whom, who = one.whom.addresses & other.whom.addresses & nodes, one.who.addresses & other.who.addresses
+    return any(who.of(family) for family in whom.families())
+
+
+def _finding(one: tuple[Opened, Range], other: tuple[Opened, Range]) -> Diagnostic:
+    (first, first_ports), (second, second_ports) = one, other
+    message = f"`{first.name}` and `{second.name}` overlap, and the same nodes are open to both"
+    labels = (Label(first.span, range_text(first_ports)), Label(second.span, range_text(second_ports)))
+    hint = "closing one leaves their common ports open; keep the ranges apart, or open them as one service"
+    return RULE.finding(message, *labels, hint=hint)
+
+
+RULE = LintRule("NP503", Severity.NOTICE, PAGE, of_policy=check)
