@@ -3,6 +3,8 @@
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
+STARTER = "starter"
+"""The folder in `rules` that `init` copies; the policy in it is no part of others."""
 
 
 def folder(name: str) -> Path:

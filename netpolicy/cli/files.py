@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from netpolicy.data import folder
+from netpolicy.data import STARTER, folder
 from netpolicy.policy.load import Place, Unreadable
 from netpolicy.source import Source
 
@@ -53,8 +53,8 @@ def _unreadable(place: Place, path: Path, failure: OSError) -> Unreadable:
         hint = ""
         if place.shipped:
             beside = Path(place.path).name
-            shipped = sorted(str(one.relative_to(folder("rules"))) for one in folder("rules").rglob("*.netpol"))
-            hint = f"shipped are {', '.join(shipped)}; a file of yours begins with `./`, such as `./{beside}`"
+            shipped = ", ".join(_shipped(".netpol"))
+            hint = f"shipped are {shipped}; a file of yours begins with `./`, such as `./{beside}`"
         return Unreadable(
             f"there is no file `{place.path}`" + (" among the shipped policies" if place.shipped else ""), hint, "NP901"
         )
@@ -65,3 +65,23 @@ def _unreadable(place: Place, path: Path, failure: OSError) -> Unreadable:
         "check its permissions",
         "NP901",
     )
+
+
+def shipped_clusters() -> dict[str, Source]:
+    """The cluster files that come with the product, by the name that each gives its cluster."""
+    from netpolicy.policy.clusterfile import read_cluster
+
+    clusters: dict[str, Source] = {}
+    for path in _shipped(".yaml"):
+        source = read(Place(path, shipped=True))
+        cluster = read_cluster(source)[0] if isinstance(source, Source) else None
+        if isinstance(source, Source) and cluster is not None:
+            clusters[cluster.name] = source
+    return clusters
+
+
+def _shipped(suffix: str) -> list[str]:
+    """The shipped files of that kind, but what `init` writes: nobody includes that."""
+    rules = folder("rules")
+    paths = sorted(path.relative_to(rules) for path in rules.rglob(f"*{suffix}"))
+    return [str(path) for path in paths if path.parts[0] != STARTER]

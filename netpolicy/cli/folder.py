@@ -10,7 +10,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -50,9 +50,7 @@ def replacing(target: Path) -> Iterator[Path]:
     finally:
         if fresh is not None:
             shutil.rmtree(fresh, ignore_errors=True)
-        for folder in reversed(made):
-            with suppress(OSError):  # not empty: the build is in it
-                folder.rmdir()
+        _remove_empty(made)
 
 
 @contextmanager
@@ -145,6 +143,40 @@ def write_file(name: str, text: str) -> None:
             _replace(target.resolve(), text)
     except OSError as failure:
         raise OutputError(_why(target, failure), _remedy(failure)) from None
+
+
+def write_new(folder: Path, files: Mapping[str, str]) -> None:
+    """Writes files into a folder, all or none, and makes the folder where it is missing. Replaces nothing."""
+    target = folder.absolute()
+    there = [f"`{name}`" for name in files if os.path.lexists(target / name)]
+    if there:
+        message = f"{' and '.join(there)} stand{'s' * (len(there) == 1)} in `{target}` already; nothing was written"
+        raise OutputError(message, "name another folder")
+    made: list[Path] = []
+    added: list[Path] = []
+    try:
+        with _stopped_by_exception():
+            _make_way(target, made)
+            for name, text in files.items():
+                with (target / name).open("x", encoding="utf-8") as file:
+                    added.append(target / name)
+                    file.write(text)
+            added.clear()
+    except OSError as failure:
+        why = (failure.strerror or "no reason given").lower()
+        message = f"cannot write to `{target}`: {why}; nothing was written"
+        raise OutputError(message, "name a folder in which you may write") from None
+    finally:
+        for path in added:
+            path.unlink(missing_ok=True)
+        _remove_empty(made)
+
+
+def _remove_empty(made: list[Path]) -> None:
+    """Removes the folders that were made and hold nothing; `made` names them outermost first."""
+    for folder in reversed(made):
+        with suppress(OSError):  # not empty: what it was made for stands in it
+            folder.rmdir()
 
 
 def _replace(target: Path, text: str) -> None:

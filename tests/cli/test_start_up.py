@@ -48,6 +48,10 @@ def test_explain_needs_no_parser(tmp_path: Path) -> None:
     assert imported(tmp_path / "stubs", LARGE, "explain", "NP112") == []
 
 
+def test_init_copies_texts_and_needs_no_parser(tmp_path: Path) -> None:
+    assert imported(tmp_path / "stubs", LARGE, "init", str(tmp_path / "new")) == []
+
+
 def test_lint_imports_the_parsers_and_nothing_else(tmp_path: Path) -> None:
     twenty = folder("rules") / "clusters" / "twenty.yaml"
     stubs = tuple(name for name in LARGE if name not in ("lark", "yaml"))

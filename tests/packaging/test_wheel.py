@@ -120,6 +120,12 @@ def test_wheel_lints_a_shipped_cluster_from_another_directory(environment: Envir
     environment.run("netpolicy", "lint", str(rules / "clusters" / "twenty.yaml"))
 
 
+def test_wheel_starts_a_cluster_that_compiles(environment: Environment) -> None:
+    environment.run("netpolicy", "init", "shop")
+    environment.run("netpolicy", "compile", "shop/cluster.yaml", "-o", "shop/build/")
+    assert (environment.elsewhere / "shop" / "build" / "manifest.json").is_file()
+
+
 def test_editable_install_finds_its_folders_beside_the_package(checkout: Path, tmp_path: Path) -> None:
     environment = installed(tmp_path, "--no-deps", "--editable", str(checkout))
     assert environment.folders() == [checkout / "grammar", checkout / "rules"]
