@@ -34,7 +34,7 @@ class HostAddresses:
         if named is None:
             return {"address": address} if address is not None else self._only(name, cards(variables))
         if isinstance(named, Mapping):
-            return {"interfaces": named} | ({"address": address} if address is not None else {})
+            return {"interfaces": named} if address is None else self._both(name, address)
         if isinstance(named, Sequence) and not named.items:
             return self._unknown(f"`{INTERFACES}` of `{name.text}` names no interface", named.span, _GIVE)
         wanted = {self.values.interface(item): item.span for item in self.values.items(named, f"`{INTERFACES}`")}
@@ -48,8 +48,8 @@ class HostAddresses:
         return self._from_facts(name, wanted, known) if known else self._reached(name, wanted, variables)
 
     def _both(self, name: Scalar, address: Branch) -> Native:
-        message = f"host `{name.text}` has `{ADDRESS}` and several `{INTERFACES}`"
-        self.values.fail("NP203", message, address.span, f"give `{INTERFACES}: {{INTERFACE: [ADDRESS]}}` alone")
+        hint = f"it goes with a single interface; give `{INTERFACES}: {{INTERFACE: [ADDRESS]}}` alone"
+        self.values.fail("NP203", f"host `{name.text}` has both `{ADDRESS}` and `{INTERFACES}`", address.span, hint)
         return {}
 
     def _unknown(self, message: str, place: Span, hint: str) -> Native:

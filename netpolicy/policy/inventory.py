@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from netpolicy.diagnostic import Diagnostic, Label, error
+from netpolicy.diagnostic import Diagnostic, Label, did_you_mean, error
 from netpolicy.dsl.syntax import normal
 from netpolicy.policy.facts import is_card, member, text_of
 from netpolicy.policy.hostaddresses import ADDRESS, HOST, INTERFACES, HostAddresses
@@ -51,11 +51,7 @@ def compose_inventory(source: Source) -> tuple[Mapping | None, list[Diagnostic]]
 
 
 def _wanted(variable: str, value: Any) -> bool:
-    return _is_ours(variable) or variable == HOST or is_card(variable, value)
-
-
-def _is_ours(variable: str) -> bool:
-    return normal(variable).startswith(PREFIX)
+    return normal(variable).startswith(PREFIX) or variable == HOST or is_card(variable, value)
 
 
 def other_form(tree: Branch) -> Diagnostic | None:
@@ -132,9 +128,7 @@ class _Inventory:
         mapping = self.values.mapping(branch, f"host `{name.text}`")
         if mapping is None:
             return None
-        ours = Mapping(tuple(one for one in mapping.entries if _is_ours(one[0].text)), mapping.span)
-        told = self.values.entries(ours, VARIABLES, "a host")
-        self.misspelt |= told.misspelt
+        told = self._variables(mapping)
         if told.read(IGNORE, self._ignored, False):
             return None
         for variable in CLUSTER_VARIABLES:
@@ -142,6 +136,7 @@ class _Inventory:
                 self._hold(variable, _Held(name.text, told[variable]))
         if ROLES not in told and ROLES not in told.misspelt:
             self._undecided(name)
+            return None
         if "[" in name.text:  # a range in a cluster file; Ansible has expanded its own
             self.values.fail(
                 "NP205", f"`{name.text}` is no name of a node", name.span, "a DNS name: letters, digits and `-`"
@@ -149,6 +144,27 @@ class _Inventory:
             return None
         native = self._native(name, told, {key.text: value for key, value in mapping.entries})
         return (name, _tree(native, mapping.span)) if native is not None else None
+
+    def _variables(self, mapping: Mapping) -> Entries:
+        """The `netpolicy_*` variables of a host; one that nobody knows is an error."""
+        values: dict[str, Branch] = {}
+        misspelt: set[str] = set()
+        for key, value in mapping.entries:
+            variable = normal(key.text)
+            if variable in VARIABLES:
+                if variable in values:
+                    hint = "case does not matter, and `-` and `_` are alike; remove one"
+                    self.values.fail("NP202", f"the variable `{key.text}` stands twice", key.span, hint)
+                values[variable] = value
+            elif variable.startswith(PREFIX):
+                # Without the prefix: that alone would make all of them alike.
+                near = did_you_mean(variable.removeprefix(PREFIX), [one.removeprefix(PREFIX) for one in VARIABLES])
+                near = near.replace("`", f"`{PREFIX}", 1)
+                misspelt |= {one for one in VARIABLES if f"`{one}`" in near}
+                hint = near or f"known are {', '.join(VARIABLES)}"
+                self.values.fail("NP208", f"unknown variable `{key.text}`", key.span, hint)
+        self.misspelt |= misspelt
+        return Entries(values, frozenset(misspelt))
 
     def _native(self, name: Scalar, told: Entries, variables: dict[str, Branch]) -> dict[str, Branch] | None:
         """The keys of a node; None where its addresses are not known, of which an error was told."""

@@ -157,6 +157,7 @@ class _Reader:
 
 _PROBLEMS = (
     ("Unterminated string", "this quote is never closed"),
+    ("Invalid control character", "a text cannot hold a line break or a control character"),
     ("Invalid", "this cannot stand in a text"),
     ("Expecting value", "a value is missing here"),
     ("Expecting ',' delimiter", "`,` or a closing bracket is missing before this"),
