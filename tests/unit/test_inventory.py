@@ -204,3 +204,39 @@ def test_an_inventory_with_a_byte_order_mark() -> None:
     cluster, found = read_cluster(Source("cluster.json", f"\ufeff  \n{text}\n"))
     assert cluster is not None and not found
     assert [one.name for one in cluster.nodes] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "networks", [{"admins": ["198.51.100.1"]}, {"admins": ["198.51.100.1", "198.51.100.2"], "nas": []}, {}]
+)
+def test_a_network_more_or_less_is_another_value(networks: dict[str, list[str]]) -> None:
+    """Whichever of the two hosts comes first."""
+    given: tuple[dict[str, list[str]], ...] = ({"admins": ["198.51.100.1", "198.51.100.2"]}, networks)
+    for values in (given, given[::-1]):
+        hosts = {
+            f"dea{number}": {
+                **POLICY,
+                "netpolicy_roles": [],
+                "netpolicy_address": f"10.0.0.{number}",
+                "netpolicy_networks": value,
+            }
+            for number, value in enumerate(values)
+        }
+        assert [one.code for one in read(hosts)[1]] == ["NP224"]
+
+
+def test_an_unsafe_value_is_a_text() -> None:
+    """It is no truth value or number, and a template in it is refused."""
+    assert [name.text for name in node(netpolicy_address="10.0.0.1", netpolicy_roles=[unsafe("no")]).roles] == ["no"]
+    host = {**POLICY, "netpolicy_roles": [unsafe("{{ x }}")], "netpolicy_address": "10.0.0.1"}
+    assert [one.code for one in read({"a": host})[1]] == ["NP223"]
+
+
+def test_a_label_belongs_to_the_longest_interface_that_it_begins_with() -> None:
+    facts = {
+        "ansible_eth0": {"device": "eth0", "ipv4": {"address": "10.0.0.1"}},
+        "ansible_eth0_5": {"device": "eth0-5", "ipv4": {"address": "10.5.0.1"}},
+        "ansible_eth0_5_1": {"ipv4": {"address": "10.5.0.2"}},
+    }
+    assert held(node(netpolicy_interfaces=["eth0"], **facts)) == {"eth0": ["10.0.0.1"]}
+    assert held(node(netpolicy_interfaces=["eth0-5"], **facts)) == {"eth0-5": ["10.5.0.1", "10.5.0.2"]}
