@@ -1,4 +1,4 @@
-"""Reads a cluster file (YAML, and so JSON); every error of the file at once."""
+"""Reads a cluster file (YAML, and so JSON) or an Ansible inventory; every error of the file at once."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from netpolicy.dsl.syntax import Name, Value
 from netpolicy.packet.addresses import AddressSet, Family, address_text
 from netpolicy.packet.intervals import canonical
 from netpolicy.policy.cluster import Address, Cluster, Network, Node
+from netpolicy.policy.inventory import compose_inventory, other_form
 from netpolicy.policy.nodes import Nodes
 from netpolicy.policy.values import Entries, Values
-from netpolicy.policy.yamltree import Branch, Mapping, Sequence, compose
+from netpolicy.policy.yamltree import Branch, Sequence, compose
 from netpolicy.source import Source, Span
 
 CLUSTER_KEYS = (
@@ -23,20 +24,30 @@ _NEEDED = (("policy", "policy: als/seed.netpol"), ("nodes", "nodes: {core: {role
 
 def read_cluster(source: Source) -> tuple[Cluster | None, list[Diagnostic]]:
     """The cluster of a file. With an error among the findings it holds what could be read, and must not be used."""
-    tree, found = compose(source)
+    inventory = compose_inventory(source)
+    tree, found = inventory or compose(source)
     if tree is None:
         return None, found
+    strange = other_form(tree)
+    if strange is not None:
+        return None, [*found, strange]
     values = Values(source, found)
     mapping = values.mapping(tree, "a cluster")
-    return (_cluster(values, mapping) if mapping is not None else None), found
-
-
-def _cluster(values: Values, mapping: Mapping) -> Cluster:
+    if mapping is None:
+        return None, found
     entries = values.entries(mapping, CLUSTER_KEYS, "a cluster")
-    top = Span(values.source, mapping.span.start, mapping.span.start)
+    if inventory is None:
+        _complete(values, entries, Span(source, mapping.span.start, mapping.span.start))
+    return _cluster(values, entries), found
+
+
+def _complete(values: Values, entries: Entries, top: Span) -> None:
     for needed, example in _NEEDED:
         if needed not in entries and needed not in entries.misspelt:
             values.fail("NP209", f"the cluster has no `{needed}:`", top, f"add it, such as `{example}`")
+
+
+def _cluster(values: Values, entries: Entries) -> Cluster:
     nodes = Nodes(values)
     cluster = Cluster(
         source=values.source,
