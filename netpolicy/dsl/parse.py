@@ -17,13 +17,17 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from netpolicy.data import folder
 from netpolicy.diagnostic import Diagnostic, did_you_mean, error
-from netpolicy.dsl.expected import blame, failure, missing
+from netpolicy.dsl.expected import blame, missing
+from netpolicy.dsl.failure import failure
 from netpolicy.dsl.vocabulary import DECLARING_WORDS, RESERVED_WORDS, STATEMENT_WORDS, terminals
 from netpolicy.source import Source, Span
 
 _BYTE_ORDER_MARK = "\ufeff"
 _DECLARING = terminals(DECLARING_WORDS)
 _STATEMENT_TOKENS = terminals(STATEMENT_WORDS)
+# What stands behind a whole statement and still belongs to it: what was read is not what was meant.
+_SPOILING = frozenset({"EQUAL", "ASSIGN", "COLON", "STRING"})
+_OTHER_BLOCK = re.compile(r"(?:else|elif|if|unless)\b[^\n{]*(?=\{)")  # it is read as the block of a broken `when`
 _NAME_OR_TEXT = re.compile(r'[A-Za-z][A-Za-z0-9_-]*|"[^"\n]*"')
 _RESUME = re.compile(
     rf"""
@@ -157,11 +161,13 @@ def _recover(reading: _Reading, unexpected: UnexpectedInput) -> int:
         if not complete:
             _cut(reading)
         return at + 1
+    source_text = reading.source.text
     told = _diagnosis(reading, at, kind, accepts)
     reading.found.append(told)
     # Where the blame falls on a word of the statement itself, its rest is not judged: one mistake, one error.
     blames_statement = told.span is not None and told.span.start < at and told.code != "NP102"
-    return _resume(reading, at, complete and not blames_statement and kind not in ("EQUAL", "ASSIGN"))
+    spoilt = kind in _SPOILING or source_text[at : at + 1].isdigit()
+    return _resume(reading, at, complete and not blames_statement and not spoilt)
 
 
 def _failure(unexpected: UnexpectedInput) -> tuple[int, str]:
@@ -178,7 +184,8 @@ def _diagnosis(reading: _Reading, at: int, kind: str, accepts: frozenset[str]) -
     before = reading.place(reading.last) if reading.last is not None else None
     previous = before if before is not None and before.end <= at else None
     failed = failure(Span(source, at, at), kind, previous, accepts, reading.begun[-1][1].type if reading.begun else "")
-    breaks_off = kind in _STATEMENT_TOKENS and not failed.complete and (failed.at_line_start or "NAME" not in accepts)
+    inside = not failed.at_line_start and bool({"NAME", "DATE"} & accepts)
+    breaks_off = kind in _STATEMENT_TOKENS and not failed.complete and not inside
     if kind == "RBRACE" or breaks_off:
         return missing(Span(source, at, at + 1), previous, accepts)
     return blame(failed)
@@ -209,7 +216,7 @@ def _resume(reading: _Reading, at: int, complete: bool) -> int:
     depth = reading.begun[-1][0] if reading.begun else 0
     skipping = len(reading.open_braces(depth)) if reading.begun and reading.begun[-1][1].type != "WHEN" else 0
     declaring = _declares(reading, at, complete)
-    header = False if complete and not skipping else _cut(reading)
+    header = bool(_OTHER_BLOCK.match(reading.source.text, at)) if complete and not skipping else _cut(reading)
     end = _skip(reading, at, header, skipping)
     if declaring:
         reading.broken |= {word.strip('"') for word in _NAME_OR_TEXT.findall(reading.source.text, at, end)}

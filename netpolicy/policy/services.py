@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import assert_never
 
@@ -12,6 +13,19 @@ from netpolicy.policy.names import Names
 from netpolicy.policy.params import Params
 
 _PORTED = PortSet.union_all([PortSet.protocol(number) for number in sorted(PORTED)])
+
+_PORT_IN_NAME = re.compile(r"(tcp|udp|sctp)_?([0-9]{1,5})")
+# What well-known names stand for (IANA), for hints only: a policy says its ports itself.
+_WELL_KNOWN = dict(
+    row.split(" ", 1)
+    for row in (
+        *("ssh tcp 22", "smtp tcp 25", "http tcp 80", "https tcp 443", "ldap tcp 389", "ldaps tcp 636"),
+        *("dns tcp+udp 53", "domain tcp+udp 53", "ntp udp 123", "snmp udp 161", "syslog udp 514", "telnet tcp 23"),
+        *("ftp tcp 21", "nfs tcp 2049", "rdp tcp 3389", "tftp udp 69", "mdns udp 5353", "mysql tcp 3306"),
+        *("postgresql tcp 5432", "redis tcp 6379", "mongodb tcp 27017", "amqp tcp 5672", "ping icmp echo-request"),
+        *("igmp proto 2", "ospf proto 89", "vrrp proto 112", "ipip proto 4"),
+    )
+)
 
 
 class Services:
@@ -82,7 +96,12 @@ class Services:
             return f"that is a param: write `tcp ${name}`"
         if name in self.names.selectors:
             return "that names nodes or networks; a service says protocols and ports"
-        return f"declare it: `service {name} = tcp …`"
+        written = _PORT_IN_NAME.fullmatch(name)
+        if written:
+            return f"write `{written[1]} {written[2]}`"
+        if name in ("established", "related"):
+            return "replies always pass; remove this"
+        return "write `any`" if name == "ip" else f"declare it: `service {name} = {_WELL_KNOWN.get(name, 'tcp …')}`"
 
     def check_all(self) -> None:
         """Reports what is wrong in services that nobody uses, too."""
