@@ -30,6 +30,8 @@ class Unreadable:
     code: str = "NP901"
 
 
+DEEPEST = 50
+"""Files that may include one another in a chain."""
 Reader = Callable[[Place], Source | Unreadable]
 
 
@@ -90,6 +92,10 @@ def _load(loading: _Loading, place: Place, named_at: Span | None, path: tuple[Pl
         loading.found.append(error("NP122", message, named_at, hint="remove one of the includes"))
         return
     if place in loading.files:
+        return
+    if len(path) > DEEPEST:
+        hint = f"{DEEPEST} files in a chain are the most; include this one at the start"
+        loading.found.append(error("NP131", "includes are nested too deep", named_at, hint=hint))
         return
     if place.shipped and place.path.startswith(".."):
         message = f"`{place.path}` leads out of the shipped policies"

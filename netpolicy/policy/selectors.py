@@ -17,6 +17,8 @@ from netpolicy.policy.names import MBUS, Names
 from netpolicy.policy.ranges import RangeError, expand
 from netpolicy.source import Span
 
+DEEPEST = 50
+"""Groups that may hold one another in a chain."""
 _RANGE = re.compile(r"(.*?[a-z-])([0-9]+)-([0-9]+)")
 
 
@@ -96,6 +98,9 @@ class Selectors:
             hint = "a group is a set of roles; remove one member"
             self.found.append(error("NP122", message, group.name.span, hint=hint))
             return NOWHERE
+        if len(self._open) >= DEEPEST:
+            self._too_deep(group)
+            return NOWHERE
         self._open.append(group.name.text)
         before = len(self.found)
         members = AddressSet.union_all([self._member(group, member) for member in group.members])
@@ -103,6 +108,13 @@ class Selectors:
         if len(self.found) > before or not all(self.sound(member) for member in group.members):
             self._unsound.add(group.name.text)
         return members
+
+    def _too_deep(self, group: s.Group) -> None:
+        """Reports a chain of groups once; its other members would only say the same."""
+        self._unsound.add(group.name.text)
+        if not any(one.code == "NP131" for one in self.found):
+            hint = f"{DEEPEST} groups in a chain are the most; name the roles"
+            self.found.append(error("NP131", "groups are nested too deep", group.name.span, hint=hint))
 
     def _member(self, group: s.Group, member: s.Named | s.Quoted) -> AddressSet:
         name = member.name if isinstance(member, s.Named) else self._alias(member)

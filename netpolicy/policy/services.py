@@ -14,6 +14,8 @@ from netpolicy.policy.params import Params
 
 _PORTED = PortSet.union_all([PortSet.protocol(number) for number in sorted(PORTED)])
 
+DEEPEST = 50
+"""Services that may hold one another in a chain."""
 _PORT_IN_NAME = re.compile(r"(tcp|udp|sctp)_?([0-9]{1,5})")
 # What well-known names stand for (IANA), for hints only: a policy says its ports itself.
 _WELL_KNOWN = dict(
@@ -76,6 +78,11 @@ class Services:
             trail = " -> ".join([*self._open[self._open.index(item.name) :], item.name])
             message = f"services contain each other: {trail}"
             self.found.append(error("NP122", message, service.name.span, hint="remove one of the names"))
+            return NO_PORT, NO_PORT
+        if len(self._open) >= DEEPEST:
+            if not any(one.code == "NP131" for one in self.found):
+                hint = f"{DEEPEST} services in a chain are the most; name the ports"
+                self.found.append(error("NP131", "services are nested too deep", service.name.span, hint=hint))
             return NO_PORT, NO_PORT
         self._open.append(item.name)
         ports, forwarded = self.ports(service.what)
