@@ -80,7 +80,7 @@ def compose(source: Source) -> tuple[Branch | None, list[Diagnostic]]:
     strange = _STRANGE_BLANK.search(source.text)
     if strange:
         place = Span(source, strange.start(1), strange.end(1))
-        message = f"U+{ord(strange[1]):04X} cannot indent YAML"
+        message = f"`U+{ord(strange[1]):04X}` cannot indent YAML"
         return None, [error("NP201", message, place, hint="indent with blanks")]
     composer = _Composer(source)
     try:
