@@ -207,7 +207,7 @@ def _too_early(failed: Failure) -> Diagnostic | None:
             return failed.told("NP101", f"`{failed.text}` stands too early", hint)
         if failed.kind in ("ARROW", "BOTH_WAYS"):
             return failed.told("NP101", "a flow has one arrow", "write a statement for each flow")
-    if failed.text == ":" and failed.complete:
+    if failed.text == ":" and (failed.complete or failed.behind == ":"):
         return failed.told("NP101", "a flow has one `:`", "protocol and ports stand behind it, such as `tcp 22`")
     if failed.text == ":" and failed.glued and failed.behind.upper() in STATEMENTS:
         return failed.told("NP101", f"`:` cannot stand behind `{failed.behind}`", "remove it")

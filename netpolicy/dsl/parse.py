@@ -230,6 +230,9 @@ def _diagnosis(reading: _Reading, at: int, kind: str, accepts: frozenset[str]) -
     failed = failure(Span(source, at, at), kind, previous, accepts, reading.begun[-1][1].type if reading.begun else "")
     inside = not failed.at_line_start and bool({"NAME", "DATE"} & accepts)
     breaks_off = kind in _STATEMENT_TOKENS and not failed.complete and not inside
+    if breaks_off and {"RBRACE", "BECAUSE"} <= accepts:
+        opening = reading.place(reading.open_braces()[-1])
+        return error("NP105", "this block is never closed", opening, hint="add `}` where it ends")
     if kind == "RBRACE" or breaks_off:
         return missing(Span(source, at, at + 1), previous, accepts)
     return blame(failed)
