@@ -52,6 +52,9 @@ def _policy(words: Words, tree: Tree[Token]) -> s.PolicyName:
 
 def _include(words: Words, tree: Tree[Token]) -> s.Include:
     (path,) = tree.children
+    if "\\" in word(path):
+        message = f"`{word(path).strip(chr(34))}` holds a backslash"
+        raise words.fail("NP121", message, words.span(path), "folders are parted by `/`")
     return s.Include(s.Text(words.text(path), words.span(path)), words.span(tree))
 
 

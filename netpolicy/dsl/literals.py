@@ -50,6 +50,9 @@ ICMP_TYPES: dict[str, dict[Family, tuple[int, int | None]]] = {
     "neighbour-advertisement": {Family.V6: (136, None)},
     "neighbor-advertisement": {Family.V6: (136, None)},
 }
+_FOREIGN_ICMP = {"ping": "echo-request", "pong": "echo-reply", "unreachable": "destination-unreachable"}
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+_SHOWN_NETWORKS = 4
 _FAMILY_WORDS = {Family.V4: "icmpv4", Family.V6: "icmpv6"}
 
 
@@ -58,7 +61,8 @@ def number(text: str) -> int | Problem:
     if not text.isdigit():
         return Problem("NP110", f"`{text}` is no whole number", "digits only")
     if len(text) > 1 and text.startswith("0"):
-        return Problem("NP110", f"`{text}` has a leading zero", f"write `{text.lstrip('0') or '0'}`")
+        hint = "write `0`; digits are not grouped" if not text.strip("0") else f"write `{text.lstrip('0')}`"
+        return Problem("NP110", f"`{text}` has a leading zero", hint)
     if len(text) > 9:
         return Problem("NP110", f"`{text[:12]}…` is too large", "use a smaller number")
     return int(text)
@@ -93,6 +97,11 @@ def address_literal(text: str) -> tuple[Family, int, int] | Problem:
             return Problem("NP116", f"`{text}` is no address", "put a blank before the `:` that follows an address")
         return Problem("NP116", f"`{text}` is no address", _address_hint(address))
     family = Family(host.version)
+    if "%" in address:
+        return Problem("NP116", f"`{text}` is no address", "leave the zone out")
+    if host in _MAPPED and length != "96":
+        hint = f"write `{host.ipv4_mapped}`" if isinstance(host, ipaddress.IPv6Address) else ""
+        return Problem("NP116", f"`{text}` is an address of IPv4 in the form of IPv6", hint)
     if not slash:
         return family, int(host), int(host)
     if not re.fullmatch(r"0|[1-9][0-9]{0,2}", length) or int(length) > family.bits:
@@ -105,6 +114,20 @@ def address_literal(text: str) -> tuple[Family, int, int] | Problem:
     return family, int(network.network_address), int(network.broadcast_address)
 
 
+def range_hint(text: str) -> str:
+    """How `10.0.0.1-10.0.0.9` is written; how an address is, for any other text."""
+    first, _, last = text.partition("-")
+    try:
+        begin, end = ipaddress.ip_address(first), ipaddress.ip_address(last)
+        networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network]
+        networks = list(ipaddress.summarize_address_range(begin, end))
+    except (ValueError, TypeError):
+        return "an address or a CIDR, such as `10.0.0.0/24`"
+    if len(networks) > _SHOWN_NETWORKS:
+        return "a range of addresses is written as CIDRs"
+    return f"write `{', '.join(str(one.network_address if one.num_addresses == 1 else one) for one in networks)}`"
+
+
 def _length_hint(text: str, family: Family) -> str:
     if family is Family.V4 and "." in text.partition("/")[2]:
         try:
@@ -115,6 +138,12 @@ def _length_hint(text: str, family: Family) -> str:
 
 
 def _address_hint(address: str) -> str:
+    if "," in address:
+        return "several addresses stand in a list: `[10.0.0.1, 10.0.0.2]`"
+    if re.fullmatch(r"[0-9.]+:[0-9]+", address):
+        return "leave the port out"
+    if "-" in address and address[:1].isdigit():
+        return range_hint(address)
     parts = address.split(".")
     if ":" in address:
         return "eight groups of hex digits, `::` once at most"
@@ -141,7 +170,9 @@ def icmp_kinds(word: str, text: str, families: tuple[Family, ...]) -> IcmpKinds 
     known = ICMP_TYPES.get(text.lower().replace("_", "-"))
     if known is None:
         names = [name for name, rows in ICMP_TYPES.items() if any(family in rows for family in families)]
-        hint = did_you_mean(text, names) or "such as `echo-request`, or `icmpv4 8/0`"
+        foreign = _FOREIGN_ICMP.get(text.lower(), "")
+        hint = f"write `{foreign}`" if foreign else did_you_mean(text, names)
+        hint = hint or "such as `echo-request`, or `icmpv4 8/0`"
         return Problem("NP113", f"unknown icmp type `{text}`", hint)
     for family in families:
         if family not in known:

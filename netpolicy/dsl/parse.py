@@ -17,17 +17,25 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from netpolicy.data import folder
 from netpolicy.diagnostic import Diagnostic, did_you_mean, error
-from netpolicy.dsl.expected import blame, failure, missing
+from netpolicy.dsl.expected import blame, missing
+from netpolicy.dsl.failure import failure
 from netpolicy.dsl.vocabulary import DECLARING_WORDS, RESERVED_WORDS, STATEMENT_WORDS, terminals
 from netpolicy.source import Source, Span
 
+DEEPEST = 50
+"""Levels of parentheses, `not` and `when` that may stand in each other; people need three."""
+_NESTING = frozenset({"OPEN", "NOT", "WHEN"})
+_LONGEST_AT = 4  # `a@eth0@eth1`: each takes from the one before
 _BYTE_ORDER_MARK = "\ufeff"
 _DECLARING = terminals(DECLARING_WORDS)
 _STATEMENT_TOKENS = terminals(STATEMENT_WORDS)
+# What stands behind a whole statement and still belongs to it: what was read is not what was meant.
+_SPOILING = frozenset({"EQUAL", "ASSIGN", "COLON", "STRING"})
+_OTHER_BLOCK = re.compile(r"(?:else|elif|if|unless)\b[^\n{]*(?=\{)")  # it is read as the block of a broken `when`
 _NAME_OR_TEXT = re.compile(r'[A-Za-z][A-Za-z0-9_-]*|"[^"\n]*"')
 _RESUME = re.compile(
     rf"""
-    "(?:[^"\\\n]|\\[^\n])*" | \#[^\n]*
+    "(?:[^"\\\n]|\\[^\n])*+" | "[^\n]*[^\n{{}}\s] | \#[^\n]*
     | (?P<brace>[{{}}])
     | ^[ \t]*(?P<word>(?:{"|".join(STATEMENT_WORDS)})(?![A-Za-z0-9_-]))
     """,
@@ -70,6 +78,7 @@ class _Reading:
     last: Token | None = None
     found: list[Diagnostic] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
+    known_accepts: dict[tuple[int, ...], frozenset[str]] = field(default_factory=dict)
 
     @property
     def state(self) -> Any:
@@ -98,7 +107,11 @@ class _Reading:
         return Span(self.source, token.start_pos or 0, token.end_pos or 0)
 
     def accepts(self) -> frozenset[str]:
-        return frozenset(self.parser.accepts())
+        """What could follow; it depends on the states alone, and Lark tries every terminal to find it."""
+        key = tuple(self.state.state_stack)
+        if key not in self.known_accepts:
+            self.known_accepts[key] = frozenset(self.parser.accepts())
+        return self.known_accepts[key]
 
     def open_braces(self, depth: int = 0) -> list[Token]:
         """`{` tokens on the stack above `depth`: blocks that are still open there."""
@@ -129,6 +142,8 @@ def _read_from(reading: _Reading, start: int) -> int | None:
             if token is None:
                 return None
             _require_own_line(reading, token)
+            if _is_too_deep(reading, token):
+                return _leave_out(reading, token)
             reading.feed(token)
         except UnexpectedInput as unexpected:
             return _recover(reading, unexpected)
@@ -139,12 +154,45 @@ def _require_own_line(reading: _Reading, token: Token) -> None:
     if token.type not in _STATEMENT_TOKENS:
         return
     text, start = reading.source.text, token.start_pos or 0
-    before = text[text.rfind("\n", 0, start) + 1 : start].strip(" \t\r\f" + _BYTE_ORDER_MARK)
-    if not before or before[-1] == "{" or (token.type == "SERVICE" and before.endswith("forwarded")):
+    end = start
+    while end and text[end - 1] in " \t\r\f" + _BYTE_ORDER_MARK:
+        end -= 1
+    forwarded = token.type == "SERVICE" and text.endswith("forwarded", 0, end)
+    if end == 0 or text[end - 1] in "\n{" or forwarded:
         return
     if token.type in reading.accepts():  # else it breaks off the statement before it, which is told
         hint = "a statement begins a line, or follows the `{` of a `when`"
         reading.found.append(error("NP101", f"`{token}` does not begin a line", reading.place(token), hint=hint))
+
+
+def _is_too_deep(reading: _Reading, token: Token) -> bool:
+    """True for what opens a level too many: the passes after this one walk the tree by recursion."""
+    values = reading.state.value_stack
+    if token.type == "AT":
+        behind = len(values) > 1 and isinstance(values[-2], Token) and values[-2].type == "AT"  # not yet reduced
+        length, base = int(behind), values[-3 if behind else -1]
+        while isinstance(base, Tree) and base.data in ("at", "enclosed"):
+            length, base = length + (base.data == "at"), base.children[0]
+        return length >= _LONGEST_AT
+    if token.type not in _NESTING or len(values) <= DEEPEST:
+        return False
+    levels = sum(isinstance(value, Token) and value.type in _NESTING for value in values)
+    return levels >= DEEPEST and token.type in reading.accepts()
+
+
+def _leave_out(reading: _Reading, token: Token) -> int:
+    """Reports what is nested too deep, and leaves out the statement or the whole block; answers where to go on."""
+    at = token.start_pos or 0
+    hint = f"{DEEPEST} levels are the most; write it apart" if token.type != "AT" else "one interface is enough"
+    reading.found.append(error("NP131", "this is nested too deep", reading.place(token), hint=hint))
+    if token.type != "WHEN":
+        return _resume(reading, at, complete=False)
+    level = 0
+    for found in _RESUME.finditer(reading.source.text, at):
+        level += {"{": 1, "}": -1}.get(found["brace"], 0)
+        if found["brace"] == "}" and level <= 0:
+            return found.end()
+    return len(reading.source.text)
 
 
 def _recover(reading: _Reading, unexpected: UnexpectedInput) -> int:
@@ -157,11 +205,13 @@ def _recover(reading: _Reading, unexpected: UnexpectedInput) -> int:
         if not complete:
             _cut(reading)
         return at + 1
+    source_text = reading.source.text
     told = _diagnosis(reading, at, kind, accepts)
     reading.found.append(told)
     # Where the blame falls on a word of the statement itself, its rest is not judged: one mistake, one error.
     blames_statement = told.span is not None and told.span.start < at and told.code != "NP102"
-    return _resume(reading, at, complete and not blames_statement and kind not in ("EQUAL", "ASSIGN"))
+    spoilt = kind in _SPOILING or source_text[at : at + 1].isdigit()
+    return _resume(reading, at, complete and not blames_statement and not spoilt)
 
 
 def _failure(unexpected: UnexpectedInput) -> tuple[int, str]:
@@ -178,7 +228,11 @@ def _diagnosis(reading: _Reading, at: int, kind: str, accepts: frozenset[str]) -
     before = reading.place(reading.last) if reading.last is not None else None
     previous = before if before is not None and before.end <= at else None
     failed = failure(Span(source, at, at), kind, previous, accepts, reading.begun[-1][1].type if reading.begun else "")
-    breaks_off = kind in _STATEMENT_TOKENS and not failed.complete and (failed.at_line_start or "NAME" not in accepts)
+    inside = not failed.at_line_start and bool({"NAME", "DATE"} & accepts)
+    breaks_off = kind in _STATEMENT_TOKENS and not failed.complete and not inside
+    if breaks_off and {"RBRACE", "BECAUSE"} <= accepts:
+        opening = reading.place(reading.open_braces()[-1])
+        return error("NP105", "this block is never closed", opening, hint="add `}` where it ends")
     if kind == "RBRACE" or breaks_off:
         return missing(Span(source, at, at + 1), previous, accepts)
     return blame(failed)
@@ -209,7 +263,7 @@ def _resume(reading: _Reading, at: int, complete: bool) -> int:
     depth = reading.begun[-1][0] if reading.begun else 0
     skipping = len(reading.open_braces(depth)) if reading.begun and reading.begun[-1][1].type != "WHEN" else 0
     declaring = _declares(reading, at, complete)
-    header = False if complete and not skipping else _cut(reading)
+    header = bool(_OTHER_BLOCK.match(reading.source.text, at)) if complete and not skipping else _cut(reading)
     end = _skip(reading, at, header, skipping)
     if declaring:
         reading.broken |= {word.strip('"') for word in _NAME_OR_TEXT.findall(reading.source.text, at, end)}
@@ -250,6 +304,7 @@ def _open_broken_block(reading: _Reading, brace: int) -> None:
 def _finish(reading: _Reading) -> Tree[Token]:
     """Ends the text, closing what is open with an error at its opening."""
     end = len(reading.source.text)
+    left_out = any(one.code == "NP131" for one in reading.found)  # with it the end of a block may be left out, too
     for _ in range(len(reading.state.state_stack) + 2):
         accepts = reading.accepts()
         if "$END" in accepts:
@@ -257,7 +312,9 @@ def _finish(reading: _Reading) -> Tree[Token]:
         braces = reading.open_braces()
         if braces and "RBRACE" in accepts:
             opening = reading.place(braces[-1])
-            reading.found.append(error("NP105", "this block is never closed", opening, hint="add `}` where it ends"))
+            if not left_out:
+                hint = "add `}` where it ends"
+                reading.found.append(error("NP105", "this block is never closed", opening, hint=hint))
             reading.feed(Token("RBRACE", "}", start_pos=end, end_pos=end))
             continue
         previous = reading.place(reading.last) if reading.last is not None else None

@@ -111,7 +111,8 @@ def _params(values: Values, branch: Branch) -> tuple[tuple[Name, Value], ...]:
     mapping = values.mapping(branch, "`params`")
     found: dict[str, tuple[Name, Value]] = {}
     for key, given in mapping.entries if mapping else ():
-        name, value = values.name(key, "a param"), values.param(given)
+        name = values.name(key, "a param")
+        value = values.param(given) if name is not None else None
         if name is not None and name.text in found:
             values.fail("NP206", f"param `{name.text}` stands twice", key.span, "remove one")
         elif name is not None and value is not None:

@@ -20,6 +20,8 @@ _OPERATORS = {
     ">=": operator.ge,
 }
 
+_TRUTH = ("true", "false", "yes", "no", "set", "unset")
+
 
 class Conditions:
     """Evaluates `when` conditions; what cannot be evaluated is reported and None."""
@@ -89,7 +91,8 @@ class Conditions:
         if declared_kind(param) == "flag" and condition.value in ("on", "off"):
             return ((value.flag is (condition.value == "on")) is condition.equal) if value is not None else None
         if declared_kind(param) != "choice" or param.value is None:
-            hint = "a flag is on or off" if declared_kind(param) == "flag" else "only choices and flags can be compared"
+            flag = "write `on` or `off`" if condition.value in _TRUTH else "a flag is on or off"
+            hint = flag if declared_kind(param) == "flag" else "only choices and flags can be compared"
             message = f"param `{condition.param}` is no choice"
             self.params.found.append(error("NP115", message, condition.span, hint=hint))
             return None

@@ -30,6 +30,8 @@ class Unreadable:
     code: str = "NP901"
 
 
+DEEPEST = 50
+"""Files that may include one another in a chain."""
 Reader = Callable[[Place], Source | Unreadable]
 
 
@@ -54,8 +56,33 @@ def load(
 ) -> tuple[tuple[PolicyFile, ...], list[Diagnostic]]:
     """The policy file that a cluster names and all files it includes, includes first."""
     loading = _Loading(read)
-    _load(loading, place_of(reference, beside), named_at, ())
+    _refer(loading, reference, named_at, beside, ())
     return tuple(loading.files.values()), loading.found
+
+
+def _refer(loading: _Loading, reference: str, named_at: Span | None, beside: Place, path: tuple[Place, ...]) -> None:
+    """Loads what a reference names, if it can be the name of a policy."""
+    problem = _unfit(reference)
+    if problem is None:
+        _load(loading, place_of(reference, beside), named_at, path)
+        return
+    message, hint = problem
+    loading.found.append(error("NP121", message, named_at, hint=hint))
+
+
+def _unfit(reference: str) -> tuple[str, str] | None:
+    """Why a reference can name no policy, and what to do; None where it can."""
+    if not reference.strip():
+        return "this names no file", "such as `./rules.netpol`"
+    if "://" in reference:
+        return f"`{reference}` is an address of the web, not a file", "fetch it, and name the file"
+    if "\\" in reference:
+        return f"`{reference}` holds a backslash", "folders are parted by `/`"
+    if reference.lower().endswith((".yaml", ".yml", ".json")):
+        return f"`{reference}` is a cluster file by its name, not a policy", "a policy is such as `./rules.netpol`"
+    if reference.endswith("/"):
+        return f"`{reference}` is a folder", "name a file in it, such as `./rules.netpol`"
+    return None
 
 
 def _load(loading: _Loading, place: Place, named_at: Span | None, path: tuple[Place, ...]) -> None:
@@ -65,6 +92,10 @@ def _load(loading: _Loading, place: Place, named_at: Span | None, path: tuple[Pl
         loading.found.append(error("NP122", message, named_at, hint="remove one of the includes"))
         return
     if place in loading.files:
+        return
+    if len(path) > DEEPEST:
+        hint = f"{DEEPEST} files in a chain are the most; include this one at the start"
+        loading.found.append(error("NP131", "includes are nested too deep", named_at, hint=hint))
         return
     if place.shipped and place.path.startswith(".."):
         message = f"`{place.path}` leads out of the shipped policies"
@@ -79,5 +110,5 @@ def _load(loading: _Loading, place: Place, named_at: Span | None, path: tuple[Pl
     loading.found += syntax_errors + literal_errors
     for statement in file.statements:
         if isinstance(statement, Include):
-            _load(loading, place_of(statement.path.text, place), statement.path.span, (*path, place))
+            _refer(loading, statement.path.text, statement.path.span, place, (*path, place))
     loading.files[place] = file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from netpolicy.diagnostic import Label, did_you_mean, error
@@ -9,12 +10,13 @@ from netpolicy.dsl.syntax import Name
 from netpolicy.policy.cluster import Address, AddressesAre, Interface, Node
 from netpolicy.policy.ranges import RangeError, expand
 from netpolicy.policy.values import Entries, Values, is_host
-from netpolicy.policy.yamltree import Branch, Scalar, Sequence
+from netpolicy.policy.yamltree import Branch, Mapping, Scalar, Sequence
 from netpolicy.source import Span
 
 NODE_KEYS = ("roles", "labels", "interfaces", "address", "addresses_are", "hostname", "public_interface")
 INHERITED = ("addresses_are", "public_interface")
 DEFAULT_INTERFACE = "eth0"
+_RANGE = re.compile(r"(.*[.:])([0-9]+)-(?:\1)?([0-9]+)")
 Column = list[tuple[Address, ...]]
 """What each node of an entry holds on one interface."""
 
@@ -30,13 +32,23 @@ class Nodes:
         """All nodes, no name twice. What an entry does not say of the inherited keys, the cluster says."""
         mapping = self.values.mapping(branch, "`nodes`")
         found: dict[str, Node] = {}
-        for key, entry in mapping.entries if mapping else ():
+        for key, entry in self._indented(mapping.entries if mapping else ()):
             for node in self._entry(key, entry, cluster):
                 if found.setdefault(node.name, node) is not node:
                     self._twice(node, found[node.name].span, key.span)
         if mapping is not None and not mapping.entries:
             self.values.fail("NP209", "the cluster has no node", branch.span, "a cluster needs at least one")
         return tuple(found.values())
+
+    def _indented(self, entries: tuple[tuple[Scalar, Branch], ...]) -> list[tuple[Scalar, Branch]]:
+        """The entries that are nodes; keys of a node that stand beside it are told once, for all of them."""
+        beside = [key for key, entry in entries if key.text in NODE_KEYS and not isinstance(entry, Mapping)]
+        if not beside:
+            return list(entries)
+        message = f"`{beside[0].text}:` stands beside the nodes"
+        self.values.fail("NP203", message, beside[0].span, "it belongs to a node: indent it below its name")
+        kept = ((key, entry) for key, entry in entries if not any(key is one for one in beside))
+        return [(key, entry) for key, entry in kept if not isinstance(entry, Scalar) or entry.text]
 
     def _twice(self, node: Node, first: Span | None, second: Span) -> None:
         labels = (Label(second), Label(first, "first here")) if first else (Label(second),)
@@ -47,8 +59,8 @@ class Nodes:
         """The nodes of one entry: one, or as many as its range has."""
         values = self.values
         names = self._names(key)
-        mapping = values.mapping(branch, f"node `{key.text}`")
-        if mapping is None or not names:
+        mapping = self._mapping(key, branch) if names else None
+        if mapping is None:
             return
         own = values.entries(mapping, NODE_KEYS, "a node")
         inherited = {one: cluster[one] for one in INHERITED if one in cluster}
@@ -67,6 +79,15 @@ class Nodes:
             interfaces = tuple(Interface(card, column[number]) for card, column in columns)
             yield Node(name, roles, labels, interfaces, origin, hostname, public, key.span)
 
+    def _mapping(self, key: Scalar, branch: Branch) -> Mapping | None:
+        """What an entry holds; a text such as `address:10.0.0.1` is told as what it lacks."""
+        begun = branch.text.partition(":")[0] if isinstance(branch, Scalar) and branch.plain else ""
+        if begun in NODE_KEYS:
+            message = f"`{begun}:` is no key without a blank behind it"
+            self.values.fail("NP203", message, branch.span, f"write `{begun}: `")
+            return None
+        return self.values.mapping(branch, f"node `{key.text}`")
+
     def _names(self, key: Scalar) -> list[str]:
         if key.trap() and key.trap() != "a number":
             message = f"YAML reads `{key.text}` as {key.trap()}, where a node is meant"
@@ -80,6 +101,10 @@ class Nodes:
             return []
         if not is_host(names[0]):
             hint = "a DNS name: letters, digits and `-`"
+            if "_" in names[0]:
+                hint = f"a DNS name has no `_`: `{names[0].replace('_', '-')}`"
+            elif "*" in names[0] or "{" in names[0]:
+                hint = "a range is written `dea[1-12]`"
             self.values.fail("NP205", f"`{key.text}` is no name of a node", key.span, hint)
             return []
         return names
@@ -133,6 +158,8 @@ class Nodes:
         text = self.values.text(branch, "an address")
         if text is None:
             return []
+        if text.startswith("[") and ":" in text:  # an address of six as in a URL
+            return [text] * count
         try:
             addresses = expand(text)
         except RangeError as why:
@@ -140,8 +167,11 @@ class Nodes:
             self.values.fail("NP211", message, branch.span, "such as `10.5.31.[101-112]`")
             return []
         if len(addresses) != count:
+            ranged = _RANGE.fullmatch(text)
             message = f"{_many(len(addresses), 'address', 'addresses')} for {_many(count, 'node', 'nodes')}"
             hint = f"`{key.text}` and its address need ranges of the same length"
+            if ranged and count > 1:
+                hint = f"a range is written `{ranged[1]}[{ranged[2]}-{ranged[3]}]`"
             self.values.fail("NP211", message, branch.span, hint)
             return []
         return addresses

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable
 from typing import assert_never
 
@@ -15,6 +16,10 @@ from netpolicy.policy.model import Named, Selection, Virtual
 from netpolicy.policy.names import MBUS, Names
 from netpolicy.policy.ranges import RangeError, expand
 from netpolicy.source import Span
+
+DEEPEST = 50
+"""Groups that may hold one another in a chain."""
+_RANGE = re.compile(r"(.*?[a-z-])([0-9]+)-([0-9]+)")
 
 
 def address_set(addresses: Iterable[Address]) -> AddressSet:
@@ -93,6 +98,9 @@ class Selectors:
             hint = "a group is a set of roles; remove one member"
             self.found.append(error("NP122", message, group.name.span, hint=hint))
             return NOWHERE
+        if len(self._open) >= DEEPEST:
+            self._too_deep(group)
+            return NOWHERE
         self._open.append(group.name.text)
         before = len(self.found)
         members = AddressSet.union_all([self._member(group, member) for member in group.members])
@@ -100,6 +108,13 @@ class Selectors:
         if len(self.found) > before or not all(self.sound(member) for member in group.members):
             self._unsound.add(group.name.text)
         return members
+
+    def _too_deep(self, group: s.Group) -> None:
+        """Reports a chain of groups once; its other members would only say the same."""
+        self._unsound.add(group.name.text)
+        if not any(one.code == "NP131" for one in self.found):
+            hint = f"{DEEPEST} groups in a chain are the most; name the roles"
+            self.found.append(error("NP131", "groups are nested too deep", group.name.span, hint=hint))
 
     def _member(self, group: s.Group, member: s.Named | s.Quoted) -> AddressSet:
         name = member.name if isinstance(member, s.Named) else self._alias(member)
@@ -120,7 +135,10 @@ class Selectors:
         if alias is not None:
             return alias.target.text
         if s.normal(quoted.text) not in self.names.broken and quoted.text not in self.names.broken:
-            hint = did_you_mean(quoted.text, self.names.aliases) or f'declare it: `alias "{quoted.text}" = …`'
+            written = s.normal(quoted.text)
+            known = written if written in self.names.selectors else ""
+            hint = f"write `{known}` without quotes" if known else did_you_mean(quoted.text, self.names.aliases)
+            hint = hint or f'declare it: `alias "{quoted.text}" = …`'
             self.found.append(error("NP112", f"unknown alias `{quoted.text}`", quoted.span, hint=hint))
         return None
 
@@ -148,6 +166,9 @@ class Selectors:
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             self._unsound.add(selector.pattern)
             near = did_you_mean(missing[0], self._by_name) if len(names) == 1 else ""
+            ranged = _RANGE.fullmatch(missing[0]) if len(names) == 1 else None
+            if ranged:
+                near = f"a range is written `node {ranged[1]}[{ranged[2]}-{ranged[3]}]`"
             hint = near or "the cluster file names the nodes"
             self.found.append(error("NP112", f"unknown node `{missing[0]}`{more}", selector.span, hint=hint))
         known = (self._by_name[name] for name in names if name in self._by_name)

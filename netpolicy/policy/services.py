@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import assert_never
 
@@ -12,6 +13,21 @@ from netpolicy.policy.names import Names
 from netpolicy.policy.params import Params
 
 _PORTED = PortSet.union_all([PortSet.protocol(number) for number in sorted(PORTED)])
+
+DEEPEST = 50
+"""Services that may hold one another in a chain."""
+_PORT_IN_NAME = re.compile(r"(tcp|udp|sctp)_?([0-9]{1,5})")
+# What well-known names stand for (IANA), for hints only: a policy says its ports itself.
+_WELL_KNOWN = dict(
+    row.split(" ", 1)
+    for row in (
+        *("ssh tcp 22", "smtp tcp 25", "http tcp 80", "https tcp 443", "ldap tcp 389", "ldaps tcp 636"),
+        *("dns tcp+udp 53", "domain tcp+udp 53", "ntp udp 123", "snmp udp 161", "syslog udp 514", "telnet tcp 23"),
+        *("ftp tcp 21", "nfs tcp 2049", "rdp tcp 3389", "tftp udp 69", "mdns udp 5353", "mysql tcp 3306"),
+        *("postgresql tcp 5432", "redis tcp 6379", "mongodb tcp 27017", "amqp tcp 5672", "ping icmp echo-request"),
+        *("igmp proto 2", "ospf proto 89", "vrrp proto 112", "ipip proto 4"),
+    )
+)
 
 
 class Services:
@@ -63,6 +79,11 @@ class Services:
             message = f"services contain each other: {trail}"
             self.found.append(error("NP122", message, service.name.span, hint="remove one of the names"))
             return NO_PORT, NO_PORT
+        if len(self._open) >= DEEPEST:
+            if not any(one.code == "NP131" for one in self.found):
+                hint = f"{DEEPEST} services in a chain are the most; name the ports"
+                self.found.append(error("NP131", "services are nested too deep", service.name.span, hint=hint))
+            return NO_PORT, NO_PORT
         self._open.append(item.name)
         ports, forwarded = self.ports(service.what)
         self._open.pop()
@@ -82,7 +103,12 @@ class Services:
             return f"that is a param: write `tcp ${name}`"
         if name in self.names.selectors:
             return "that names nodes or networks; a service says protocols and ports"
-        return f"declare it: `service {name} = tcp …`"
+        written = _PORT_IN_NAME.fullmatch(name)
+        if written:
+            return f"write `{written[1]} {written[2]}`"
+        if name in ("established", "related"):
+            return "replies always pass; remove this"
+        return "write `any`" if name == "ip" else f"declare it: `service {name} = {_WELL_KNOWN.get(name, 'tcp …')}`"
 
     def check_all(self) -> None:
         """Reports what is wrong in services that nobody uses, too."""

@@ -20,6 +20,7 @@ T = TypeVar("T")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*([_-][A-Za-z0-9]+)*")
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
+_NUMBERED = re.compile(r"-?[0-9]")
 _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
 
 
@@ -69,8 +70,8 @@ class Values:
         for key, value in mapping.entries:
             chosen = normal(key.text)
             if chosen not in known:
-                near = did_you_mean(chosen, known)
-                misspelt |= {one for one in known if f"`{one}`" in near}
+                near = _key_hint(chosen, known)
+                misspelt |= {one for one in known if f"`{one}`" in near or f"`{one}: " in near}
                 hint = near or f"the keys are {', '.join(known)}"
                 self.fail("NP208", f"unknown key `{key.text}` of {what}", key.span, hint)
             elif chosen in values:
@@ -95,7 +96,12 @@ class Values:
             self.fail("NP203", f"{what} is missing here", branch.span, "give it a value, or remove the key")
         elif branch.trap():
             told = f"YAML reads `{branch.text}` as {branch.trap()}, where {what} is meant"
-            self.fail("NP204", told, branch.span, f'quote it: `"{branch.text}"`')
+            number = what.endswith("address") and not branch.text[:1].isdigit()
+            hint = "write the address" if number else f'quote it: `"{branch.text}"`'
+            self.fail("NP204", told, branch.span, hint)
+        elif branch.text[0] in "“”„‘’«»":
+            told = f"`{branch.text[0]}` is no quote to YAML, but a letter of the text"
+            self.fail("NP204", told, branch.span, 'write straight quotes: `"`')
         else:
             return branch.text
         return None
@@ -108,6 +114,11 @@ class Values:
             return None
         if not _NAME.fullmatch(text):
             hint = "letters, digits, single `_` or `-`, beginning with a letter"
+            listed = [one for one in re.split(r"[\s,;|]+", text) if one]
+            if len(listed) > 1 and all(_NAME.fullmatch(one) for one in listed):
+                hint = f"a list is written `[{', '.join(listed)}]`"
+            elif _NAME.fullmatch(text.partition("=")[0]):
+                hint = f"write `{text.replace('=', ': ', 1)}`"
             self.fail("NP205", f"`{text}` is no name of {what}", branch.span, hint)
             return None
         return Name(normal(text), branch.span)
@@ -148,6 +159,7 @@ class Values:
             return AddressesAre(text)
         if text:
             hint = did_you_mean(text, known) or f"one of {', '.join(known)}"
+            hint = "write `leased`" if text.lower() in ("dhcp", "dynamic", "auto") else hint
             self.fail("NP203", f"addresses are not `{text}`", branch.span, hint)
         return AddressesAre.STATIC
 
@@ -156,6 +168,11 @@ class Values:
     def literal(self, text: str, place: Span) -> tuple[Family, int, int] | None:
         """Family, first and last address of an address or CIDR."""
         outcome = address_literal(text)
+        if text.lower() in ("dhcp", "auto", "dynamic"):
+            hint = "write the address that it leases, and `addresses_are: leased`"
+            outcome = Problem("NP116", f"`{text}` is no address", hint)
+        elif text.startswith("[") and text.endswith("]"):
+            outcome = Problem("NP116", f"`{text}` is no address", "remove the brackets, and keep the quotes")
         if isinstance(outcome, Problem):
             self.fail("NP207", outcome.message, place, outcome.hint)
             return None
@@ -196,7 +213,7 @@ class Values:
             hint = f'write `true` or `false` for a flag, `"{branch.text}"` for a choice'
             self.fail("NP204", f"YAML reads `{branch.text}` as a truth value", branch.span, hint)
             return None
-        if isinstance(branch, Sequence) or (isinstance(branch, Scalar) and branch.text[:1].isdigit()):
+        if isinstance(branch, Sequence) or (isinstance(branch, Scalar) and _NUMBERED.match(branch.text)):
             return self._ports(branch)
         name = self.name(branch, "the value of a param")
         return Value(choices=(name.text,), span=branch.span) if name is not None else None
@@ -223,9 +240,38 @@ class Values:
             message = f"YAML may read `{text}` as a number to base 60, and it is no port"
             self.fail("NP204", message, branch.span, "a range is written `first-last`")
         else:
-            hint = "write a list, such as `[80, 443]`" if "," in text else outcome.hint
+            listed = re.fullmatch(r"[0-9-]+([,;\s]+[0-9-]+)+", text)
+            ranged = re.fullmatch(r"([0-9]+)(?::|\.\.+|–)([0-9]+)", text)
+            hint = f"a range is written `{ranged[1]}-{ranged[2]}`" if ranged else outcome.hint
+            hint = "write a list, such as `[80, 443]`" if listed else hint
             self.fail("NP210", outcome.message, branch.span, hint)
         return None
+
+
+# Keys of other formats, and what to write here.
+_FOREIGN_KEYS = {
+    **dict.fromkeys(("hosts", "servers", "machines", "instances", "vms"), "nodes"),
+    **dict.fromkeys(("ip", "ips", "ipv4", "ipv6", "addr", "private_ip"), "address"),
+    **dict.fromkeys(("nics", "nic", "networks", "ports"), "interfaces"),
+    **dict.fromkeys(("tags", "groups"), "labels"),
+    **dict.fromkeys(("vars", "variables", "parameters", "settings"), "params"),
+    **dict.fromkeys(("rules", "include"), "policy"),
+    **dict.fromkeys(("fqdn", "dns_name"), "hostname"),
+}
+
+
+def _key_hint(key: str, known: tuple[str, ...]) -> str:
+    """The known key that was meant, or where the key goes; "" for one that is near nothing."""
+    begun = next((one for one in known if key.startswith(f"{one}:")), "")
+    if begun:
+        return f"put a blank behind the `:` of `{begun}: `"
+    if not key.isprintable():
+        return "it holds a character that cannot be seen; retype it and the blanks before it"
+    if _FOREIGN_KEYS.get(key) in known:
+        return f"write `{_FOREIGN_KEYS[key]}`"
+    if key in ("roles", "labels", "interfaces", "address"):
+        return f"`{key}:` belongs to a node, below `nodes:`" if "nodes" in known else ""
+    return did_you_mean(key, known)
 
 
 def is_host(text: str) -> bool:

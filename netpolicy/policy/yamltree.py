@@ -25,6 +25,7 @@ _NUMBER = re.compile(
     r"|[-+]?0x[0-9a-fA-F_]+|[-+]?0b[01_]+|[-+]?(?:[0-9][0-9_]*)(?:\.[0-9_]*)?[eE][-+]?[0-9]+|[-+]?\.(?i:inf|nan)"
 )
 _UNFIT = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_STRANGE_BLANK = re.compile("^ *([\u00a0\u2000-\u200b\u202f\u3000])", re.MULTILINE)
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?.*")
 
 
@@ -76,6 +77,11 @@ class _StopError(Exception):
 
 def compose(source: Source) -> tuple[Branch | None, list[Diagnostic]]:
     """The tree of the only document of a text, or None and why not."""
+    strange = _STRANGE_BLANK.search(source.text)
+    if strange:
+        place = Span(source, strange.start(1), strange.end(1))
+        message = f"`U+{ord(strange[1]):04X}` cannot indent YAML"
+        return None, [error("NP201", message, place, hint="indent with blanks")]
     composer = _Composer(source)
     try:
         return composer.document(), composer.found
@@ -95,6 +101,7 @@ def compose(source: Source) -> tuple[Branch | None, list[Diagnostic]]:
 
 # What libyaml or PyYAML say, in words that help; the first row with a fragment of it is taken.
 _NO_KEY = ("no key begins here", "the keys of one mapping begin in the same column")
+_CLOSED = {"}": "',' or ']'", "]": "',' or '}'"}
 _NO_VALUE = ("a value cannot begin like this", "quote it")
 _PROBLEMS = (
     (
@@ -118,6 +125,7 @@ _PROBLEMS = (
     ("block sequence entries", ("no list can begin here", "write it on lines of its own")),
     ("expected node content", _NO_VALUE),
     ("cannot start any token", _NO_VALUE),
+    ("could not find expected ':'", ("a `:` is missing before this", "a key is followed by `:` and a blank")),
     ("unexpected ':'", ("a `:` cannot stand here", "quote an address that holds `:`")),
     ("incompatible YAML", ("this directive is not read", "remove the line")),
 )
@@ -129,6 +137,8 @@ def _unreadable(source: Source, failure: yaml.MarkedYAMLError, shift: int) -> Di
     at = min(mark.index + shift, len(text)) if mark is not None else 0
     if text[at : at + 1] == "\t" or "\\t" in problem:
         return error("NP201", "a tab cannot indent YAML", Span(source, at, at + 1), hint="indent with blanks")
+    if text[at : at + 1] in ("}", "]") and "expected" in problem and _CLOSED[text[at]] not in problem:
+        return error("NP201", f"`{text[at]}` closes nothing", Span(source, at, at + 1), hint="remove it")
     known = (words for fragment, words in _PROBLEMS if fragment in problem)
     message, hint = next(known, (f"this is not YAML: {problem}", ""))
     begun = failure.context_mark
@@ -210,6 +220,8 @@ class _Composer:
 
     def key(self, event: Any, depth: int) -> Scalar:
         key = self.branch(event, depth + 1)
+        if isinstance(key, Mapping) and self.source.text[: key.span.start].endswith("{"):
+            raise self.stop(event, "a template is not filled in here", "name the file that the template makes")
         if not isinstance(key, Scalar):
             raise self.stop(event, "a key must be a text", "quote it")
         if key.text == "<<" and key.plain:

@@ -183,11 +183,17 @@ def test_policies_that_include_each_other(run: Run, world: Path) -> None:
         "when not " * 5000,
         "when web {" * 1200,
         "allow web" + " -> db" * 9000,
+        "allow web" + "@eth0" * 9000,
+        'role a "' + 'x\\"' * 100_000,
+        "when not web {\n" * 1200 + "}\n" * 1200,
+        "allow web -> db : ssh " * 2000,
+        "".join(f"group g{number} = g{number + 1}\n" for number in range(2000)) + "group g2000 = g0",
     ],
+    ids=lambda text: f"{text[:20]!r}",
 )
 def test_a_policy_that_never_ends(text: str, run: Run, world: Path) -> None:
     place(world, CLUSTER, POLICY + text)
-    asked(run, world, "cluster.yaml", 1, "error")
+    asked(run, world, "cluster.yaml", 1, "error[NP", "--> policy.netpol:")
 
 
 def test_a_chain_of_many_includes(run: Run, world: Path) -> None:
@@ -196,7 +202,8 @@ def test_a_chain_of_many_includes(run: Run, world: Path) -> None:
         (world / f"{number}.netpol").write_text(f'include "./{number + 1}.netpol"\n', encoding="utf-8")
     outcome = run("lint", "cluster.yaml")
     assert (outcome.status, outcome.out) == (1, "")
-    assert "nested too deep" in outcome.err
+    assert "error[NP131]: includes are nested too deep" in outcome.err
+    assert "--> 49.netpol:1:9" in outcome.err
 
 
 # What nobody could foresee.

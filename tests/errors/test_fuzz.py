@@ -61,7 +61,26 @@ WORDS = sorted({*STATEMENT_WORDS, *TOKEN.findall(RICH), *STRANGE, "except"})
 TRAPS = {"&a ", "*a", "!!str ", "<<: *a", "- ", "? ", "|", ">", "no", "010", "22:22"}
 YAML_WORDS = sorted({*TOKEN.findall(WORLD[CLUSTER]), *STRANGE, *TRAPS})
 
-few = settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+# A guard against runaways, and no measure: an example takes a hundredth of this.
+few = settings(max_examples=100, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
+
+# What the grammar itself knows: its fixed words and signs, and for each pattern a text near its edge.
+FIXED = sorted(str(one.pattern.value) for one in grammar().terminals if one.pattern.type == "str")
+EDGES = {
+    "NAME": ("a", "a_b-c", "A", "a__b", "x" * 64),
+    "STRING": ('"a"', '""', '"\\"', '"', '"\t"'),
+    "ADDRESS": ("10.0.0.1", "10.0.0.1/24", "::", "::1", "fe80::1%a", "1.2.3.4.5", "::ffff:1.2.3.4", "a:b:c"),
+    "HOSTNAME": ("node a[1-3]", "node a[3-1]", "node a[", "node a[1-100000]"),
+    "INTERFACE": ("a@eth0", "@eth0.1", "@eth0@eth1", "@x_y-z"),
+    "DATE": ("expires 2027-01-31", "expires 0-0-0", "expires 2027-02-30"),
+    "RATE": ("log 5/second", "log 0/day", "log 5/s"),
+    "PORT": ("tcp 0", "tcp 65535", "tcp 65536", "tcp 9-1", "icmpv4 8/0", "tcp 1/2"),
+    "NUMBER": ("count(all) > 0", "exactly 01 all", "9" * 20),
+    "PARAMETER": ("tcp $a", "$", "$9"),
+    "COMMENT": ("# x\n",),
+    "BLANK": (" ", "\n", "\t\n", "\f"),
+}
+SENTENCE = sorted({*FIXED, *(text for texts in EDGES.values() for text in texts)})
 
 
 @st.composite
@@ -150,10 +169,44 @@ def test_sentences_of_the_grammar_are_built(text: str) -> None:
     told({POLICY: text})
 
 
+@st.composite
+def spoilt_sentences(draw: st.DrawFn) -> str:
+    """A sentence of the grammar in which words of the grammar's own terminals are put in, doubled, swapped or lost."""
+    return draw(mutated(draw(from_lark(grammar(), start="start")), SENTENCE))
+
+
+def test_the_edges_name_every_pattern_of_the_grammar() -> None:
+    """No terminal is left out of the mutations."""
+    patterns = {str(one.name) for one in grammar().terminals if one.pattern.type == "re"}
+    assert patterns == set(EDGES)
+
+
+@few
+@given(spoilt_sentences())
+@example("when " + "(" * 60)
+@example("allow a" + "@b" * 60)
+def test_spoilt_sentences_of_the_grammar_are_told(text: str) -> None:
+    """A sentence that nearly is one is read to its end, and what is wrong is told once for each place."""
+    found = diagnose({POLICY: text, "world2.netpol": ""})
+    told({POLICY: text})
+    places = [(one.code, one.message, one.span.place if one.span else "") for one in found]
+    assert len(places) == len(set(places))
+
+
+@few
+@given(st.lists(st.sampled_from(SENTENCE), max_size=30).map(" ".join))
+def test_words_of_the_grammar_in_any_order_are_told(text: str) -> None:
+    """Even where nothing fits together."""
+    told({POLICY: text})
+
+
 @few
 @given(CLUSTERS)
 @example("nodes: {a: &a {b: *a}}")
 @example("? {a: b}\n: c")
+@example("nodes:\n  a:\n  roles: [x]\n  b: [")
+@example("a: &a [x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: [*c, *c]")
+@example("nodes: {'a[1-9999]': {address: '10.0.0.[1-9999]'}}")
 @example("\ufeffpolicy: x")
 def test_no_cluster_makes_us_stumble(text: str) -> None:
     """Any text is a cluster, or there is an error; what YAML refuses is refused."""
