@@ -24,7 +24,7 @@ def written(where: Path) -> dict[str, bytes | str]:
 
 
 def follow(run: Run, told: str) -> None:
-    """Both commands that `init` tells are right; the first finds nothing wrong, and in our own example nothing at all."""
+    """Both commands that `init` tells are right; the first finds no error, and in our own example nothing at all."""
     lint, compiling = (shlex.split(line)[1:] for line in told.splitlines()[1:])
     outcome = run(*lint)
     assert (outcome.status, "error[" in outcome.err) == (0, False)
