@@ -14,6 +14,7 @@ _WORD = re.compile(r"[A-Za-z0-9_$.-]*[A-Za-z0-9_$]|<->|->|=>|<-|[<>=!]=|&&|\|\||
 _RUN = re.compile(r"[^\s,;:()&@{}\"#|=<>]*")
 _RUN_OF_NUMBER = re.compile(r"[^\s,;()&@{}\"#|=<>]*")
 _SWAPPED = re.compile(r"([0-9]+(?:-[0-9]+)?)/(tcp|udp|sctp)")
+_PARAM_COMPARED = re.compile(r"[A-Za-z0-9]\s*[=!]=\s*\Z")
 _TRANSPORTS = ("tcp", "udp", "sctp")
 _RESERVED_TOKENS = terminals(OTHER_WORDS)
 _FLOWS = frozenset({"ALLOW", "DENY", "NEVER", "EXPECT"})
@@ -202,7 +203,7 @@ def _glued(failed: Failure) -> Diagnostic | None:
 
 def _no_number(failed: Failure, place: Span) -> Diagnostic:
     text = place.text
-    if "COMMA" not in failed.accepts:
+    if "COMMA" not in failed.accepts and not _PARAM_COMPARED.search(place.source.text, 0, place.start):
         return failed.told("NP110", f"`{_short(text)}` is no number", "in digits, such as `1`", place)
     swapped = _SWAPPED.fullmatch(text)
     hint = "a range is written `first-last`, such as `41000-61000`"
