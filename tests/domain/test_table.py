@@ -122,11 +122,11 @@ def test_the_role_matrix_of_twenty_is_the_table() -> None:
     assert compiled.policy is not None
     roles = {role.text for node in cluster.nodes for role in node.roles}
     told: dict[tuple[str, str], PortSet] = {}
-    for row in reachable(compiled.policy, compiled.plans, By.ROLE):
-        if row.source in roles and row.destination in roles and row.protocol in ("tcp", "udp"):
-            assert row.first is not None and row.last is not None
-            keys = PortSet.ports({"tcp": 6, "udp": 17}[row.protocol], [(row.first, row.last)])
-            ends = (row.source, row.destination)
+    for line in reachable(compiled.policy, compiled.plans, By.ROLE):
+        if line.source in roles and line.destination in roles and line.protocol in ("tcp", "udp"):
+            assert line.first is not None and line.last is not None
+            keys = PortSet.ports({"tcp": 6, "udp": 17}[line.protocol], [(line.first, line.last)])
+            ends = (line.source, line.destination)
             told[ends] = told.get(ends, PortSet()) | keys
     wanted: dict[tuple[str, str], PortSet] = {}
     for row in scene.active:
