@@ -46,6 +46,16 @@ nodes:
   harbor: {roles: [harbor], labels: [public], interfaces: {eth0: [10.5.31.24], eth1: [203.0.113.24, "2001:db8:1::24"]}}
 """
 """Every role on a node of its own, some in both families."""
+GATEWAY = """
+policy: als/extended.netpol
+mbus: 10.5.31.10
+networks: {admins: [198.51.100.0/24, 10.5.31.99]}
+nodes:
+  core: {roles: [primary, controller, router, mysql, postgresql, redis], address: 10.5.31.10}
+  gateway: {roles: [router], labels: [public], interfaces: {eth0: [10.5.31.11], eth1: [203.0.113.11]}}
+  dea[1-2]: {roles: [dea, filesystem], address: "10.5.31.[13-14]"}
+"""
+"""The entry is a router of its own (S24); the core's is not public (S20), and has data services beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,7 @@ SCENES = {
         *(_scene(name, shipped(name), "seed", "cluster") for name in ("three", "five")),
         _scene("twenty", shipped("twenty"), "seed", f"{LARGE} log_streaming"),
         _scene("twenty, extended", shipped("twenty"), "extended", f"{LARGE} log_streaming"),
+        _scene("a gateway router", GATEWAY, "extended", "cluster"),
         _scene("micro", shipped("micro"), "extended", "micro nfs"),
         _scene("hosted-micro", shipped("hosted-micro"), "extended", "hosted_micro nfs"),
         _scene("single", shipped("single"), "extended", "cluster nfs"),

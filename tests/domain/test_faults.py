@@ -82,6 +82,7 @@ SECOND = "controller2: {roles: [controller], address: 10.0.0.2}"
 LB = "lb: {roles: [load_balancer], labels: [public], address: 10.0.0.9}"
 HARBOR = "harbor: {roles: [harbor], labels: [public], address: 10.0.0.8}"
 OTHER_RANGE = "harbor_ports: 41000-61000"
+BALANCED = cluster(CORE.replace("labels: [public], ", ""), LB, params="helion_ssh: true")
 
 ANSWERS: dict[str, Callable[[], bool]] = {
     "F1": lambda: notes("seed.netpol", "F1") and says("twenty", "all -> controller : nats", "S46"),
@@ -124,7 +125,7 @@ ANSWERS: dict[str, Callable[[], bool]] = {
         and says("five-helion-ssh", "world -> controller & public : ssh", "S56")
     ),
     "F13": lambda: (
-        any("helion ssh enters at a public controller" in one for one in told(F13))
+        any("helion ssh enters at a public controller" in one for one in told(BALANCED))
         and says("twenty-external-lb", "external_lb, load_balancer -> router : ssh", "X8")
     ),
     "F14": lambda: says("hosted-micro", "world -> all : ssh, web", "S39") and notes("border.netpol", "F14"),
@@ -159,7 +160,6 @@ ANSWERS: dict[str, Callable[[], bool]] = {
         and says("five-closed-egress", "all -> resolvers : tcp+udp 53")
     ),
 }
-F13 = cluster(CORE.replace("labels: [public], ", ""), LB, params="helion_ssh: true")
 
 
 @pytest.mark.parametrize("fault", [f"F{number}" for number in range(1, 23)])
