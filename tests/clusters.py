@@ -58,6 +58,7 @@ class Scene:
     networks: tuple[tuple[str, tuple[str, ...]], ...]
     aliases: tuple[tuple[str, str], ...]
     mbus: str
+    load_balancer_routers: tuple[str, ...]
     addresses_are: str
     flags: tuple[str, ...]
     choices: tuple[tuple[str, tuple[str, ...]], ...]
@@ -116,6 +117,7 @@ def scenes(draw: st.DrawFn) -> Scene:
         networks=networks,
         aliases=aliases,
         mbus=pick(draw, ("", addresses[0])),
+        load_balancer_routers=pick(draw, ((), (), (addresses[-1],), (addresses[0], addresses[-1], "10.0.9.9"))),
         addresses_are=pick(draw, ("", "", "leased", "static")),
         flags=("log_streaming",),
         choices=(("cni", ("canal", "cilium", "calico")),),
@@ -197,6 +199,8 @@ def cluster_text(scene: Scene) -> str:
     """The scene's cluster as people write it."""
     lines = ["cluster: random", "policy: ./policy.netpol"]
     lines += [f"mbus: {json.dumps(scene.mbus)}"] if scene.mbus else []
+    told = scene.load_balancer_routers
+    lines += [f"load_balancer_routers: {json.dumps(told)}"] if told else []
     lines += [f"addresses_are: {scene.addresses_are}"] if scene.addresses_are else []
     lines += [f"params: {json.dumps(dict(scene.params))}"] if scene.params else []
     lines += [f"networks: {json.dumps(dict(scene.networks))}"] if scene.networks else []

@@ -83,10 +83,11 @@ def _words(scene: Scene, reach: Reach) -> list[Phrase]:
     words += [Phrase.word(address, True) for address in (scene.node_addresses[0], scene.node_addresses[-1])]
     words += [Phrase.word("mbus", True)] if scene.mbus else []
     if reach is not Reach.NODES:
+        words += [Phrase.word("load_balancer_routers", True)] if scene.load_balancer_routers else []
         words += [Phrase.word(text, True) for text in (*nets, *nets, *CIDRS)] + [Phrase.word("outside")] * 2
         words += [Phrase.word(f'"{text}"', True) for text, target in scene.aliases if target in nets]
     if reach is Reach.WORLD:
-        words += [Phrase.word("world")] * 6 + [Phrase.word("0.0.0.0/0", True), Phrase.word("::/0", True)]
+        words += [Phrase.word("world")] * 6 + [Phrase.word("0.0.0.0/0", True), Phrase.word("::/0", True)] * 3
     return words
 
 

@@ -227,9 +227,9 @@ class Specification:
             if network.name.text == name:
                 parts += [(Family.V4, first, last) for first, last in network.addresses.v4]
                 parts += [(Family.V6, first, last) for first, last in network.addresses.v6]
-        if name == "mbus" and self.cluster.mbus is not None:
-            family, number = self.cluster.mbus
-            parts.append((family, number, number))
+        mbus = (self.cluster.mbus,) if self.cluster.mbus is not None else ()
+        of_keys = {"mbus": mbus, "load_balancer_routers": self.cluster.load_balancer_routers}
+        parts += [(family, number, number) for family, number in of_keys.get(name, ())]
         return parts
 
     def nodes_of(self, selector: s.Selector) -> list[Node]:
@@ -307,6 +307,9 @@ class Specification:
                 return self.params[param].flag is True
             case s.Compared(param, wanted, equal):
                 value = self.params[param]
+                if value.ports:
+                    first, _, last = wanted.partition("-")
+                    return (_members(value.ports) == _members([(int(first), int(last or first))])) == equal
                 chosen = value.choices[0] if value.choices else ("on" if value.flag else "off")
                 return (chosen == wanted) == equal
             case s.Exists(selector):
@@ -334,6 +337,10 @@ def _directions(flow: s.Flow) -> Iterator[Way]:
     yield Way(allows, flow.who, flow.whom, flow.what, flow.span.place)
     if flow.both_ways:
         yield Way(allows, flow.whom, flow.who, flow.what, flow.span.place)
+
+
+def _members(ranges: Sequence[tuple[int, int]]) -> set[int]:
+    return {port for first, last in ranges for port in range(first, last + 1)}
 
 
 def _virtual(selector: s.Selector) -> Iterator[s.AtAddress]:

@@ -197,7 +197,8 @@ def blocks(draw: st.DrawFn, scene: Scene, depth: int) -> str:
 @st.composite
 def conditions(draw: st.DrawFn, scene: Scene, depth: int = 0) -> str:
     """A condition over params and the cluster."""
-    plain = ("flag", "flag is", "choice", "choice", "exists", "exists role", "count", "count", "count")
+    twice = ("choice", "ports", "count")
+    plain = ("flag", "flag is", *twice, *twice, "exists", "exists role", "count")
     match pick(draw, (*plain, "not", "and", "or") if depth < 2 else plain):
         case "and" | "or" as word:
             return f"({draw(conditions(scene, depth + 1))}) {word} {draw(conditions(scene, 2))}"
@@ -210,6 +211,9 @@ def conditions(draw: st.DrawFn, scene: Scene, depth: int = 0) -> str:
         case "choice":
             name, choices = pick(draw, scene.choices)
             return f"{name} {pick(draw, ('==', '!='))} {pick(draw, choices)}"
+        case "ports":
+            ports = pick(draw, ("22", "53", "443", "7000-7001", "8000-8010"))
+            return f"{pick(draw, scene.port_params)} {pick(draw, ('==', '!='))} {ports}"
         case "exists":
             return f"exists ({draw(selectors(scene, Reach.ADDRESSES)).text})"
         case "exists role":

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from lark import Token
+
 from netpolicy.dsl import syntax as s
+from netpolicy.dsl.literals import port_range
 from netpolicy.dsl.selectors import selector
-from netpolicy.dsl.words import Branch, Words, tree_of, word
+from netpolicy.dsl.words import Branch, Words, is_word, tree_of, word
 from netpolicy.source import Span
 
 
@@ -34,8 +37,16 @@ def condition(words: Words, branch: Branch) -> s.Condition:
 
 
 def _compared(words: Words, param: Branch, operator: str, value: Branch, place: Span) -> s.Compared:
-    chosen = s.normal(value) if isinstance(value, str) else words.name(value).text
+    chosen = _given(words, value)
     return s.Compared(words.name(param).text, chosen, operator == "==", place)
+
+
+def _given(words: Words, value: Branch) -> str:
+    """What a param is compared with: a choice, `on`, `off`, or one port or range in its shortest form."""
+    if is_word(value, "PORT"):
+        first, last = words.judged(port_range(word(value)), words.span(value))
+        return str(first) if first == last else f"{first}-{last}"
+    return s.normal(word(value)) if isinstance(value, Token) else words.name(value).text
 
 
 def _is_set(words: Words, param: Branch, place: Span) -> s.IsSet | s.Broken:

@@ -193,7 +193,7 @@ class IsSet:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """`param == choice` or `param != choice`."""
+    """`param == VALUE` or `param != VALUE`: a choice, `on`, `off`, or ports in normal form (`22`, `41000-61000`)."""
 
     param: str
     value: str

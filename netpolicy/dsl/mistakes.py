@@ -13,6 +13,7 @@ from netpolicy.dsl.vocabulary import OTHER_WORDS, PROTOCOL_WORDS, terminals
 from netpolicy.source import Span
 
 NAME_HINT = "letters, digits, single `_` or `-`, beginning with a letter"
+_PARAM_COMPARED = re.compile(r"[A-Za-z0-9]\s*[=!]=\s*\Z")
 _TRANSPORTS = ("tcp", "udp", "sctp")
 _RUN = re.compile(r"[^\s,;:()&@{}\"#|=<>]*")
 _RUN_OF_NUMBER = re.compile(r"[^\s,;()&@{}\"#|=<>]*")
@@ -98,7 +99,7 @@ def _name_hint(failed: Failure, text: str) -> str:
 
 def _no_number(failed: Failure, place: Span) -> Diagnostic:
     text = place.text
-    if "COMMA" not in failed.accepts:
+    if "COMMA" not in failed.accepts and not _PARAM_COMPARED.search(place.source.text, 0, place.start):
         return failed.told("NP110", f"`{short(text)}` is no number", "in digits, such as `1`", place)
     if failed.statement in ("PARAM", "SET") and text.count(".") == 3:
         hint = "ports, a flag or choices; addresses are declared as a `network`"

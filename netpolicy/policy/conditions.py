@@ -7,6 +7,7 @@ from typing import assert_never
 
 from netpolicy.diagnostic import did_you_mean, error
 from netpolicy.dsl import syntax as s
+from netpolicy.packet.intervals import canonical
 from netpolicy.policy.params import Params, declared_kind
 from netpolicy.policy.selectors import Selectors
 from netpolicy.source import Span
@@ -75,9 +76,7 @@ class Conditions:
         if param is None:
             return None
         if declared_kind(param) != "flag":
-            hint = "only flags and choices make conditions"
-            if declared_kind(param) == "choice":
-                hint = f"compare it: `{condition.param} == …`"
+            hint = f"compare it: `{condition.param} == …`"
             self.params.found.append(error("NP115", f"param `{condition.param}` is no flag", condition.span, hint=hint))
             return None
         value = self.params.values.get(condition.param)
@@ -87,18 +86,40 @@ class Conditions:
         param = self._param(condition.param, condition.span)
         if param is None:
             return None
+        problem = _mismatch(param, condition.value)
+        if problem is not None:
+            message, hint = problem
+            self.params.found.append(error("NP115", message, condition.span, hint=hint))
+            return None
         value = self.params.values.get(condition.param)
-        if declared_kind(param) == "flag" and condition.value in ("on", "off"):
-            return ((value.flag is (condition.value == "on")) is condition.equal) if value is not None else None
-        if declared_kind(param) != "choice" or param.value is None:
-            flag = "write `on` or `off`" if condition.value in _TRUTH else "a flag is on or off"
-            hint = flag if declared_kind(param) == "flag" else "only choices and flags can be compared"
-            message = f"param `{condition.param}` is no choice"
-            self.params.found.append(error("NP115", message, condition.span, hint=hint))
-            return None
-        if condition.value not in param.value.choices:
-            hint = did_you_mean(condition.value, param.value.choices) or f"one of {', '.join(param.value.choices)}"
-            message = f"`{condition.value}` is no choice of param `{condition.param}`"
-            self.params.found.append(error("NP115", message, condition.span, hint=hint))
-            return None
-        return ((condition.value in value.choices[:1]) is condition.equal) if value is not None else None
+        return _is(value, condition.value) is condition.equal if value is not None else None
+
+
+def _mismatch(param: s.Param, compared: str) -> tuple[str, str] | None:
+    """Why the param cannot be compared with that, and what to do; None where it can."""
+    name, kind = param.name.text, declared_kind(param)
+    choices = param.value.choices if param.value is not None else ()
+    is_port = compared[0].isdigit()
+    if kind == "flag":
+        told = f"param `{name}` is a flag, not ports" if is_port else f"param `{name}` is no choice"
+        hint = "write `on` or `off`" if compared in _TRUTH else "a flag is on or off"
+        return None if compared in ("on", "off") else (told, hint)
+    if kind == "ports":
+        hint = f"compare it with a port or a range, such as `{name} == 35000-40000`"
+        return None if is_port else (f"param `{name}` is no choice", hint)
+    if is_port:
+        return f"param `{name}` is a choice, not ports", f"one of {', '.join(choices)}"
+    if compared not in choices:
+        hint = did_you_mean(compared, choices) or f"one of {', '.join(choices)}"
+        return f"`{compared}` is no choice of param `{name}`", hint
+    return None
+
+
+def _is(value: s.Value, compared: str) -> bool:
+    """True when the value equals what a condition compares it with, of the same type; ports are equal as sets."""
+    if value.flag is not None:
+        return value.flag is (compared == "on")
+    if value.ports:
+        first, _, last = compared.partition("-")
+        return canonical(value.ports) == ((int(first), int(last or first)),)
+    return compared in value.choices[:1]

@@ -9,6 +9,7 @@ from netpolicy.dsl import syntax as s
 from netpolicy.packet.addresses import FAMILIES
 from netpolicy.packet.ports import NO_PORT
 from netpolicy.policy.model import Egress, Selection, Statement
+from netpolicy.policy.names import CLUSTER_NETWORKS
 from netpolicy.policy.selectors import Selectors, parts
 from netpolicy.policy.services import Services
 
@@ -96,8 +97,9 @@ class Judge:
                 continue
             if not self.selectors.named(side.name, side.span):
                 message = f"network `{side.name}` has no address in this cluster"
-                given = f"give it in the cluster (`networks: {{{side.name}: [...]}}`)"
-                hint = f"{given}, or put the statement under `when exists {side.name}`"
+                own = side.name in CLUSTER_NETWORKS
+                written = f"{side.name}: …" if own else f"networks: {{{side.name}: [...]}}"
+                hint = f"give it in the cluster (`{written}`), or put the statement under `when exists {side.name}`"
                 self.found.append(error("NP127", message, side.span, hint=hint))
                 return True
         return False

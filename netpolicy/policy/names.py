@@ -10,7 +10,12 @@ from netpolicy.dsl import syntax as s
 from netpolicy.policy.cluster import Cluster
 from netpolicy.source import Span
 
-MBUS = "mbus"
+MBUS, LOAD_BALANCER_ROUTERS = "mbus", "load_balancer_routers"
+CLUSTER_NETWORKS = {
+    MBUS: "holds the MBUS address",
+    LOAD_BALANCER_ROUTERS: "routers that the load balancer was told of",
+}
+"""Networks that a key of the cluster defines, by that key, each with its description."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,9 @@ class Names:
 
     def is_network(self, name: str) -> bool:
         declared = self.selectors.get(name)
-        return name == MBUS or (isinstance(declared, s.Declaration) and declared.kind is s.DeclarationKind.NETWORK)
+        return name in CLUSTER_NETWORKS or (
+            isinstance(declared, s.Declaration) and declared.kind is s.DeclarationKind.NETWORK
+        )
 
 
 @dataclass(slots=True)
@@ -55,12 +62,12 @@ class _Collecting:
             places = (Label(statement.span), Label(before, "first here"))
             self.found.append(error("NP120", "the policy has a name already", *places, hint="keep one"))
 
-    def not_mbus(self, name: s.Name) -> bool:
-        """True when the name is free to declare; `mbus` is the cluster's."""
-        if name.text != MBUS:
+    def is_free(self, name: s.Name) -> bool:
+        """True when the name is free to declare; some networks are the cluster's."""
+        if name.text not in CLUSTER_NETWORKS:
             return True
-        hint = "the cluster's `mbus:` key defines it; remove this"
-        self.found.append(error("NP120", "`mbus` is already a network", name.span, hint=hint))
+        hint = f"the cluster's `{name.text}:` key defines it; remove this"
+        self.found.append(error("NP120", f"`{name.text}` is already a network", name.span, hint=hint))
         return False
 
 
@@ -73,10 +80,10 @@ def collect(files: Sequence[s.PolicyFile]) -> tuple[Names, list[Diagnostic]]:
             case s.PolicyName():
                 collecting.only_name(statement)
             case s.Declaration(name=name):
-                if collecting.not_mbus(name) and collecting.first("selector", name.text, name.span):
+                if collecting.is_free(name) and collecting.first("selector", name.text, name.span):
                     names.selectors[name.text] = statement
             case s.Group(name=name):
-                if collecting.not_mbus(name) and collecting.first("selector", name.text, name.span):
+                if collecting.is_free(name) and collecting.first("selector", name.text, name.span):
                     names.selectors[name.text] = statement
             case s.Alias(text=quoted):
                 if collecting.first("alias", quoted.text, quoted.span):
@@ -99,9 +106,9 @@ def undeclared(names: Names, cluster: Cluster) -> Iterator[Diagnostic]:
     """Roles, labels and networks that the cluster uses and the policy does not declare."""
     known = {kind: {one.name.text for one in names.of_kind(kind)} for kind in s.DeclarationKind}
     for kind, name in _used(cluster):
-        if name.text == MBUS and kind is s.DeclarationKind.NETWORK:
-            hint = "the cluster's `mbus:` key defines it; rename this one"
-            yield error("NP120", "`mbus` is already a network", name.span, hint=hint)
+        if name.text in CLUSTER_NETWORKS and kind is s.DeclarationKind.NETWORK:
+            hint = f"the cluster's `{name.text}:` key defines it; rename this one"
+            yield error("NP120", f"`{name.text}` is already a network", name.span, hint=hint)
         elif name.text not in known[kind] and name.text not in names.broken:
             hint = _hint(names, name.text) or did_you_mean(name.text, known[kind])
             hint = hint or f"the policy has no `{kind.value} {name.text}`; declare it there"

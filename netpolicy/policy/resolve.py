@@ -13,7 +13,7 @@ from netpolicy.policy.cluster import Cluster
 from netpolicy.policy.conditions import Conditions
 from netpolicy.policy.judge import Judge, misused
 from netpolicy.policy.model import Demand, Named, Policy, Selection, Statement
-from netpolicy.policy.names import MBUS, Names, collect, undeclared
+from netpolicy.policy.names import CLUSTER_NETWORKS, Names, collect, undeclared
 from netpolicy.policy.params import Params, options, value_text
 from netpolicy.policy.selectors import Selectors
 from netpolicy.policy.services import Services, keys_text, what_text
@@ -87,7 +87,7 @@ def _in_order(statements: Iterable[Statement]) -> tuple[tuple[Statement, ...], t
 def _declared(resolving: _Resolving, kind: s.DeclarationKind) -> tuple[Named, ...]:
     addresses = resolving.selectors.named
     declared = [(one.name.text, one.description) for one in resolving.names.of_kind(kind)]
-    declared += [(MBUS, "holds the MBUS address")] if kind is s.DeclarationKind.NETWORK else []
+    declared += CLUSTER_NETWORKS.items() if kind is s.DeclarationKind.NETWORK else ()
     return tuple(Named(name, description, addresses(name, None)) for name, description in declared)
 
 

@@ -13,7 +13,7 @@ from netpolicy.packet.addresses import EVERYWHERE, NOWHERE, AddressSet, Family, 
 from netpolicy.packet.intervals import canonical
 from netpolicy.policy.cluster import Address, Cluster, Node
 from netpolicy.policy.model import Named, Selection, Virtual
-from netpolicy.policy.names import MBUS, Names
+from netpolicy.policy.names import CLUSTER_NETWORKS, LOAD_BALANCER_ROUTERS, MBUS, Names
 from netpolicy.policy.ranges import RangeError, expand
 from netpolicy.source import Span
 
@@ -41,6 +41,7 @@ class Selectors:
         self._by_name: dict[str, Node] = {node.name: node for node in cluster.nodes}
         self._networks = {network.name.text: network.addresses for network in cluster.networks}
         self._networks[MBUS] = address_set([cluster.mbus] if cluster.mbus else [])
+        self._networks[LOAD_BALANCER_ROUTERS] = address_set(cluster.load_balancer_routers)
         self._known: dict[str, AddressSet] = {}
         self._open: list[str] = []
         self._unsound: set[str] = set()
@@ -73,7 +74,7 @@ class Selectors:
 
     def named(self, name: str, place: Span | None) -> AddressSet:
         """Addresses of a role, group, label or network; an unknown name is reported and selects nothing."""
-        if name != MBUS and name not in self.names.selectors:
+        if name not in CLUSTER_NETWORKS and name not in self.names.selectors:
             self._unsound.add(name)
             self._unknown(name, place)
             return NOWHERE
@@ -82,8 +83,8 @@ class Selectors:
         return self._known[name]
 
     def _named(self, name: str) -> AddressSet:
-        if name == MBUS:
-            return self._networks[MBUS]
+        if name in CLUSTER_NETWORKS:
+            return self._networks[name]
         declared = self.names.selectors[name]
         if isinstance(declared, s.Declaration):
             if declared.kind is s.DeclarationKind.NETWORK:
@@ -145,7 +146,7 @@ class Selectors:
     def _unknown(self, name: str, place: Span | None) -> None:
         if name in self.names.broken:
             return
-        hint = did_you_mean(name, [*self.names.selectors, MBUS])
+        hint = did_you_mean(name, [*self.names.selectors, *CLUSTER_NETWORKS])
         if name in self.names.services:
             hint = "that is a service; it goes behind the `:`"
         elif name in self._by_name:

@@ -11,7 +11,7 @@ from netpolicy.data import folder
 from tests.cli.conftest import Run
 from tests.cli.running import CLUSTER, POLICY, Outcome, contents, place, spawn
 
-TWENTY = str(folder("rules") / "clusters" / "twenty.yaml")
+TWENTY = str(folder("rules") / "clusters" / "twenty-dual-stack.yaml")
 DYING = """
 import importlib, os, signal, sys
 from netpolicy.cli import main

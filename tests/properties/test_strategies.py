@@ -14,7 +14,10 @@ from tests.strategies import Case, cases
 FEATURES = {
     **{f"statement {word}": rf"^ *{word}\b" for word in STATEMENT_WORDS if word != "include"},
     **{f"protocol {word}": rf"[:=,] (tcp.)?{word}\b" for word in PROTOCOL_WORDS},
-    **{f"selector {word}": rf"(allow|deny|->|,|&|\() {word}\b" for word in ("all", "world", "outside", "mbus")},
+    **{
+        f"selector {word}": rf"(allow|deny|->|,|&|\() {word}\b"
+        for word in ("all", "world", "outside", "mbus", "load_balancer_routers")
+    },
     **{f"count {signs}": rf"when .*\) [{signs}]=? \d" for signs in ("=!", "<", ">")},
     "to self": "-> self :",
     "any": ": any",
@@ -52,6 +55,8 @@ FEATURES = {
     "or": r"when .*\) or ",
     "exists": "when .*exists ",
     "flag compared": "log_streaming == o",
+    "ports compared": r"harbor_ports == \d",
+    "ports not compared": r"harbor_ports != \d",
     "choice compared": "cni != c",
     "nested when": "^ +when ",
     **{

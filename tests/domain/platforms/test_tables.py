@@ -19,8 +19,8 @@ from netpolicy.policy.cluster import Node
 from netpolicy.policy.selectors import address_set
 from netpolicy.verify.reachability import By, Row, rows
 from tests.compiling import compiled, read_back
-from tests.domain.cases import CASES, Case
-from tests.domain.table import Line, cited, lines_of
+from tests.domain.platforms.cases import CASES, Case
+from tests.domain.platforms.table import Line, cited, lines_of
 from tests.regions import Context, fates
 
 TABLES = ("rke2", "cloud-foundry")

@@ -15,7 +15,7 @@ from netpolicy.pipeline import Pipeline
 from netpolicy.policy.cluster import Cluster
 from netpolicy.policy.model import Policy, Statement
 from tests.compiling import compiled
-from tests.domain.table import Line, Meaning, lines_of
+from tests.domain.platforms.table import Line, Meaning, lines_of
 
 PARAMS = {
     "rke2": {},
