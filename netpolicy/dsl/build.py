@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import TypeVar
 
 from lark import Token, Tree
 
@@ -16,6 +18,7 @@ from netpolicy.dsl.what import what
 from netpolicy.dsl.words import Branch, WordError, Words, is_word, tree_of, word
 from netpolicy.source import Source
 
+T = TypeVar("T")
 _DECLARING = ("param", "service", "group", "role", "label", "network", "alias", "described")
 
 
@@ -96,17 +99,34 @@ def _service(words: Words, tree: Tree[Token]) -> s.Service:
     return s.Service(declared, what(words, listed), forwarded is not None, words.text(description), words.span(tree))
 
 
-def _flow(words: Words, tree: Tree[Token]) -> s.Flow:
+def _flow(words: Words, tree: Tree[Token]) -> s.Flow | s.HalfFlow:
     verb, who, arrow, whom, listed, notes = tree.children
-    says, noted = s.Verb(str(verb)), attributes(words, notes)
+    says, both_ways, place = s.Verb(str(verb)), str(arrow) == "<->", words.span(tree)
+    sender, receiver = _read(selector, words, who), _read(selector, words, whom)
+    flow, noted = _read(what, words, listed), _read(partial(_notes, says), words, notes)
+    if sender is None or receiver is None or flow is None or noted is None:
+        return s.HalfFlow(tuple(one for one in (sender, receiver) if one is not None), flow, place)
+    return s.Flow(says, sender, receiver, both_ways, flow, noted, place)
+
+
+def _read(reader: Callable[[Words, Branch], T], words: Words, branch: Branch) -> T | None:
+    """What the reader makes of a part; None where a word of it is wrong, which is noted."""
+    try:
+        return reader(words, branch)
+    except WordError:
+        return None
+
+
+def _notes(says: s.Verb, words: Words, notes: Branch) -> s.Attributes:
+    """The attributes of a flow; not every verb takes all."""
+    noted = attributes(words, notes)
     if noted.expires is not None and says is not s.Verb.ALLOW:
         hint = "only an `allow` may expire: an expired deny would open"
         raise words.fail("NP119", f"`{says.value}` cannot expire", said(words, notes, "expires"), hint)
     if noted.log and says not in (s.Verb.ALLOW, s.Verb.DENY):
         hint = "it makes no rule; `allow` and `deny` do"
         raise words.fail("NP119", f"`{says.value}` cannot log", said(words, notes, "log"), hint)
-    sender, receiver = selector(words, who), selector(words, whom)
-    return s.Flow(says, sender, receiver, str(arrow) == "<->", what(words, listed), noted, words.span(tree))
+    return noted
 
 
 def _requirement(words: Words, tree: Tree[Token]) -> s.Requirement:
@@ -128,9 +148,9 @@ def _when(words: Words, lost: set[str], tree: Tree[Token]) -> s.When:
     """The block with the statements that may stand in it; the others are reported."""
     # Its braces are not in the tree: the first child is the condition, the rest are statements.
     header, *inner = tree.children
-    kept: list[s.Flow | s.Requirement | s.When] = []
+    kept: list[s.Statement] = []
     for one in _statements(words, lost, inner):
-        if isinstance(one, s.Flow | s.Requirement | s.When):
+        if isinstance(one, s.Flow | s.HalfFlow | s.Requirement | s.When):
             kept.append(one)
             continue
         message = "only flows, `require`, `advise` and `when` may stand inside `when`"

@@ -203,6 +203,15 @@ class Flow:
     span: Span = field(compare=False, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class HalfFlow:
+    """A flow with a wrong word, which is told; the names in its other parts are judged, and it means nothing."""
+
+    selectors: tuple[Selector, ...]
+    what: What | None
+    span: Span = field(compare=False, repr=False)
+
+
 class DemandKind(Enum):
     """What `require` and `advise` ask of the cluster."""
 
@@ -237,7 +246,19 @@ class When:
 
 
 Statement = (
-    PolicyName | Include | SetParam | Option | Param | Declaration | Group | Alias | Service | Flow | Requirement | When
+    PolicyName
+    | Include
+    | SetParam
+    | Option
+    | Param
+    | Declaration
+    | Group
+    | Alias
+    | Service
+    | Flow
+    | HalfFlow
+    | Requirement
+    | When
 )
 
 
@@ -271,6 +292,7 @@ __all__ = [
     "Exists",
     "Flow",
     "Group",
+    "HalfFlow",
     "Icmp",
     "Include",
     "IsSet",

@@ -109,6 +109,11 @@ def _statements(resolving: _Resolving, statements: Sequence[s.Statement], *, act
                 _statements(resolving, statement.statements, active=active and holds is True)
             case s.Flow():
                 _flow(resolving, statement, active)
+            case s.HalfFlow():
+                for selector in statement.selectors:
+                    resolving.selectors.selection(selector)
+                if statement.what is not None:
+                    resolving.services.ports(statement.what)
             case s.Requirement():
                 _requirement(resolving, statement, active)
             case _:

@@ -127,6 +127,8 @@ _PROBLEMS = (
     ("cannot start any token", _NO_VALUE),
     ("could not find expected ':'", ("a `:` is missing before this", "a key is followed by `:` and a blank")),
     ("unexpected ':'", ("a `:` cannot stand here", "quote an address that holds `:`")),
+    ("nesting depth", ("this is nested too deep", f"a cluster file needs {DEEPEST} levels at most")),
+    ("expected <document start>", ("no key begins here", "a cluster is `key: value` lines, or one `{key: value}`")),
     ("incompatible YAML", ("this directive is not read", "remove the line")),
 )
 
