@@ -106,7 +106,8 @@ class Bench:
         self.tell(
             f"Aerleon {aerleon.VERSION}, target `speedway`, IPv4, its input written from the same cluster file. "
             "netpolicy writes both families and proves its promises.",
-            f"`*` is an estimate: {aerleon.SAMPLE} of the files were compiled, and the CPU time beyond the program's start is scaled to all.",
+            f"`*` is an estimate: {aerleon.SAMPLE} of the files were compiled, "
+            "and the CPU time beyond the program's start is scaled to all.",
             "",
             "| tool | mode | nodes | CPU s | wall s | peak MiB | most rules on a node, IPv4 |",
             "|---|---|---|---|---|---|---|",

@@ -104,7 +104,7 @@ def _compiled(  # noqa: PLR0917
     written = list((home / "out").rglob("*.ipt"))
     assert len(written) == len(chosen), f"{len(written)} files of {len(chosen)}"
     rules = max(path.read_text(encoding="utf-8").count("\n-A ") for path in written)
-    start = median([str(program), "--help"], runs).cpu
+    start = median([str(program.with_name("python")), "-c", "import aerleon.aclgen"], runs).cpu
     return Compiled(mode, len(cluster.nodes), figures, len(chosen), of, rules, start)
 
 
