@@ -105,7 +105,7 @@ class Bench:
             return
         self.tell(
             f"Aerleon {aerleon.VERSION}, target `speedway`, IPv4, its input written from the same cluster file. "
-            "netpolicy writes both families and proves its promises.",
+            "netpolicy writes both families and judges its promises.",
             f"`*` is an estimate: {aerleon.SAMPLE} of the files were compiled, "
             "and the CPU time beyond the program's start is scaled to all.",
             "",

@@ -17,7 +17,7 @@ def draw(series: Series, path: Path) -> None:
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "netpolicy"  # else every drawing has other ids
     from matplotlib import pyplot
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     figure, (time, memory) = pyplot.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
     for (name, points), colour in zip(series.items(), _COLOURS, strict=False):
@@ -32,8 +32,10 @@ def draw(series: Series, path: Path) -> None:
         axes.set(xscale="log", yscale="log", xlabel="nodes", title=title)
         axes.xaxis.set_major_formatter(plain)
         axes.yaxis.set_major_formatter(plain)
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.grid(which="major", color="#dddddd", linewidth=0.7)
         axes.spines[["top", "right"]].set_visible(False)
+    memory.set_yticks([25, 50, 100, 200, 400])
     time.legend(frameon=False, fontsize=9)
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=110)
     pyplot.close(figure)
