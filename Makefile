@@ -26,7 +26,7 @@ test: check kernel-tools
 	@$(BIN)/pytest -m "not kernel" -n 2 --dist loadgroup --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/pytest -m kernel --cov --cov-append --cov-report=term
 
-bench: $(STAMP)
+bench: .venv/.bench
 	@$(BIN)/python -m tests.bench
 
 golden: $(STAMP)
@@ -38,6 +38,11 @@ clean:
 
 kernel-tools:
 	@scripts/system-packages.sh kernel
+
+# What only the bench needs: a library that draws.
+.venv/.bench: $(STAMP)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[bench]'
+	@touch $@
 
 $(STAMP): pyproject.toml setup.py
 	@PYTHON=$(PYTHON) scripts/system-packages.sh python

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,14 +14,12 @@ from typing import Any
 
 from netpolicy import __version__
 from netpolicy.cli.folder import MANIFEST, TOOL
+from netpolicy.cli.identity import FORMAT_VERSION, Identities, json_text
 from netpolicy.diagnostic import Diagnostic, did_you_mean, has_errors
-from netpolicy.packet.addresses import address_text
 from netpolicy.pipeline import Built, CloudFile, Pipeline, clouds
-from netpolicy.policy.cluster import Node
 from netpolicy.policy.model import Policy, Statement
 from netpolicy.targets import Cloud
 
-FORMAT_VERSION = 1
 BASELINE = (
     "loopback",
     "established and related traffic",
@@ -135,36 +132,28 @@ class _Build:
         else:
             self.classes[digest] = _merged(self.classes[digest], entry)
         self.most = max(self.most, *(_rules(text) for name, text in built.files.items() if name.startswith("rules")))
-        for name in built.node_class.members:
-            self.class_of[name] = digest
-            self._write_node(self.nodes[name], digest)
-            for file in built.files:
-                os.link(home / file, self.folder / "nodes" / name / file)
+        self._write_nodes(built, digest)
 
     def end(self) -> Written:
         """Writes the manifest, the last file of all."""
         generation = _generation(self.class_of)
-        _write_json(self.folder / MANIFEST, self._manifest(generation))
+        (self.folder / MANIFEST).write_text(json_text(self._manifest(generation)), encoding="utf-8")
         form = self.pipeline.form[0] if self.clouds else None
         return Written(len(self.class_of), len(self.classes), self.most, generation, len(form.groups) if form else 0)
 
-    def _write_node(self, node: Node, digest: str) -> None:
-        home = self.folder / "nodes" / node.name
-        home.mkdir()
-        cluster = self.policy.cluster
-        identity = {
-            "format_version": FORMAT_VERSION,
-            "cluster": cluster.name,
-            "node": node.name,
-            "roles": sorted(role.text for role in node.roles),
-            "labels": sorted(label.text for label in node.labels),
-            "interfaces": {one.name: [address_text(*address) for address in one.addresses] for one in node.interfaces},
-            "addresses_are": node.addresses_are.value,
-            "mbus": address_text(*cluster.mbus) if cluster.mbus else None,
-            "class": digest,
-            "serial": self.options.serial,
-        }
-        _write_json(home / "node.json", identity)
+    def _write_nodes(self, built: Built, digest: str) -> None:
+        """A folder for each node of the class. There may be very many, so paths are plain texts here."""
+        members = [self.nodes[name] for name in built.node_class.members]
+        identities = Identities(self.policy.cluster, members[0], digest, self.options.serial)
+        home, nodes = f"{self.folder}/classes/{digest}", f"{self.folder}/nodes"
+        for node in members:
+            self.class_of[node.name] = digest
+            folder = f"{nodes}/{node.name}"
+            os.mkdir(folder)  # noqa: PTH102
+            with open(f"{folder}/node.json", "xb") as file:  # noqa: PTH123
+                file.write(identities.text(node).encode())
+            for name in built.files:
+                os.link(f"{home}/{name}", f"{folder}/{name}")
 
     def _manifest(self, generation: str) -> dict[str, Any]:
         policy, pipeline = self.policy, self.pipeline
@@ -189,10 +178,6 @@ class _Build:
             "cloud": self.clouds,
             "nodes": self.class_of,
         }
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _rules(text: str) -> int:

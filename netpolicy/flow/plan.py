@@ -29,7 +29,7 @@ class _Planning:
         self.ruling = ruling
         # The part of each side that nodes hold, once for all classes.
         self.held = {id(side): side.addresses & policy.nodes for one in ruling for side in (one.who, one.whom)}
-        self.virtual = sorted({(one.family, one.address) for statement in ruling for one in statement.whom.virtual})
+        self.virtual = _addresses((one.family, one.address) for each in ruling for one in each.whom.virtual)
 
     def of(self, node_class: NodeClass) -> Plan:
         enforced = self.policy.egress is Egress.ENFORCED
@@ -53,8 +53,7 @@ class _Planning:
         for one in self.ruling:
             opened = _virtual_addresses(one.whom, node_class)
             if one.verb is Verb.DENY:
-                asked = _addresses(self.virtual)
-                opened = opened | (asked & one.whom.addresses)
+                opened = opened | (self.virtual & one.whom.addresses)
             yield from _flow(one, one.who.addresses, opened, one.ports)
 
     def forward(self, node_class: NodeClass) -> Iterable[Flow]:
@@ -63,7 +62,7 @@ class _Planning:
             ports = one.forwarded if one.verb is Verb.ALLOW else one.ports
             destinations = self.part(one.whom, node_class) | _virtual_addresses(one.whom, node_class)
             if one.verb is Verb.DENY:
-                destinations = destinations | (_addresses(self.virtual) & one.whom.addresses)
+                destinations = destinations | (self.virtual & one.whom.addresses)
             yield from _flow(one, one.who.addresses, destinations, ports)
 
     def outbound(self, node_class: NodeClass) -> Iterable[Flow]:

@@ -87,7 +87,7 @@ class IntervalSet(FamilySet[Intervals]):
 
     def __contains__(self, member: tuple[Family, int]) -> bool:
         family, value = member
-        return intervals.contains(self.of(family), value)
+        return intervals.contains(self.v4 if family is Family.V4 else self.v6, value)
 
     def witness(self) -> tuple[Family, int] | None:
         """The first member, IPv4 before IPv6, or None if there is none."""

@@ -61,6 +61,10 @@ class Product(Space[Cells[S]]):
             return ()
         if a is b or a == b:
             return a
+        if len(a) == len(b) == 1:  # two boxes; their ports and destinations, which come first, are small
+            rest = self.rest.intersection(a[0][1], b[0][1])
+            cell = intervals.intersection(a[0][0], b[0][0]) if rest else ()
+            return ((cell, rest),) if cell else ()
         return self._gathered(
             (cell, self.rest.intersection(a[i][1], b[j][1]))
             for (i, j), cell in _overlay(a, b).items()

@@ -43,6 +43,8 @@ class Node:
 
     @property
     def addresses(self) -> tuple[Address, ...]:
+        if len(self.interfaces) == 1:  # as most nodes are; this is asked very often
+            return self.interfaces[0].addresses
         return tuple(address for interface in self.interfaces for address in interface.addresses)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,22 @@ _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 _NUMBERED = re.compile(r"-?[0-9]")
 _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
+
+_UNFIT = {
+    Family.V4: (
+        ("multicast", 0xE000_0000, 0xEFFF_FFFF),
+        ("loopback", 0x7F00_0000, 0x7FFF_FFFF),
+        ("unspecified", 0, 0),
+        ("broadcast", Family.V4.last, Family.V4.last),
+    ),
+    Family.V6: (
+        ("multicast", 0xFF << 120, Family.V6.last),
+        ("loopback", 1, 1),
+        ("unspecified", 0, 0),
+        ("IPv4-mapped", 0xFFFF_0000_0000, 0xFFFF_FFFF_FFFF),
+    ),
+}
+"""Addresses that no interface can hold: why, the first, the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +203,7 @@ class Values:
             hint = "write the address without the prefix length"
             self.fail("NP207", f"`{text}` is a network, not an address", place, hint)
             return None
-        unfit = _unfit(text)
+        unfit = _unfit(family, first)
         if unfit:
             hint = "give the address that the interface holds"
             self.fail("NP207", f"`{text}` ({unfit}) is no address of a node", place, hint)
@@ -279,12 +294,6 @@ def is_host(text: str) -> bool:
     return _HOST.fullmatch(text) is not None
 
 
-def _unfit(text: str) -> str:
+def _unfit(family: Family, address: int) -> str:
     """Why no interface can hold the address; empty where one can."""
-    parsed = ipaddress.ip_address(text)
-    for kind in ("multicast", "loopback", "unspecified"):
-        if getattr(parsed, f"is_{kind}"):
-            return kind
-    if text == "255.255.255.255":
-        return "broadcast"
-    return "IPv4-mapped" if getattr(parsed, "ipv4_mapped", None) is not None else ""
+    return next((kind for kind, first, last in _UNFIT[family] if first <= address <= last), "")

@@ -52,7 +52,8 @@ def _wrong(policy: Policy, demand: Demand, holders: list[Node]) -> str:
             return f"the cluster has no `{what}`"
         case DemandKind.WITH:
             assert demand.other is not None
-            lacking = [one for one in holders if one not in _holders(policy, demand.other)]
+            others = {node.name for node in _holders(policy, demand.other)}
+            lacking = [node for node in holders if node.name not in others]
             return f"not every `{what}` is `{demand.other.text}`{_names(lacking)}" if lacking else ""
         case DemandKind.ALONE:
             busy = [node for node in holders if len(node.roles) > 1]

@@ -47,7 +47,8 @@ class _Judge:
         by_name = {node.name: node for node in policy.cluster.nodes}
         self.members = [[by_name[name] for name in plan.node_class.members] for plan in plans]
         self.addresses = [_addresses_of(nodes) for nodes in self.members]
-        self._admitted: dict[int, PacketSet] = {}
+
+        self._meets: dict[tuple[int, int, int], bool] = {}
 
     @cached_property
     def node_of(self) -> dict[Address, Node]:
@@ -57,8 +58,8 @@ class _Judge:
         """At most one diagnostic a promise: the first witness."""
         never = promise.verb is Verb.NEVER
         for view in self._views(promise):
-            passing = self._passing(view.flows)
-            witness = self.witness(passing & view.wanted if never else view.wanted - passing)
+            passing = _passing(view.wanted, [flow for flow in view.flows if self._meet(promise, flow)])
+            witness = self.witness(passing if never else view.wanted - passing)
             if witness is not None:
                 yield self._broken(promise, witness, view.flows)
                 return
@@ -112,13 +113,12 @@ class _Judge:
         ]
         return PacketSet.union_all([strangers, *received])
 
-    def _passing(self, flows: tuple[Flow, ...]) -> PacketSet:
-        """What the flows admit: deny beats allow. All flows of a side that is everything are the node's own."""
-        if id(flows) not in self._admitted:
-            allowed = PacketSet.union_all([_box(flow) for flow in flows if flow.effect is Effect.ALLOW])
-            denied = PacketSet.union_all([_box(flow) for flow in flows if flow.effect is Effect.DENY])
-            self._admitted[id(flows)] = allowed - denied
-        return self._admitted[id(flows)]
+    def _meet(self, promise: Statement, flow: Flow) -> bool:
+        """True when the flow may come from the who of the promise. Flows of many classes share their sources."""
+        key = (id(promise), id(flow.sources.v4), id(flow.sources.v6))
+        if key not in self._meets:
+            self._meets[key] = flow.sources.overlaps(promise.who.addresses)
+        return self._meets[key]
 
     # Who shows it.
 
@@ -214,6 +214,13 @@ def _some(intervals: Intervals) -> Iterable[int]:
     """A few addresses of the set: enough to leave any one node that has fewer of them."""
     for first, last in intervals[:4096]:
         yield from range(first, min(last, first + 256) + 1)
+
+
+def _passing(wanted: PacketSet, flows: Iterable[Flow]) -> PacketSet:
+    """What the flows admit of it: deny beats allow. All flows of a side that is everything are the node's own."""
+    met = [(flow.effect, packets) for flow in flows if (packets := _box(flow) & wanted)]
+    allowed, denied = ([packets for its, packets in met if its is effect] for effect in (Effect.ALLOW, Effect.DENY))
+    return PacketSet.union_all(allowed) - PacketSet.union_all(denied)
 
 
 def _box(flow: Flow) -> PacketSet:

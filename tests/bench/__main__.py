@@ -1,141 +1,167 @@
-"""`make bench`: whole-process CPU, wall and memory of the product's commands, as a Markdown table.
+"""`make bench`: whole-process CPU, wall and memory of the product's commands, as Markdown tables and a picture.
 
-`python -m tests.bench --write` writes it to tests/bench/results.md too. CPU is user and system time of the process and
-its children, from the operating system; the table gives the median of the runs.
+`python -m tests.bench --write` writes results.md and growth.svg here, too. CPU is user and system time of the process
+and its children, from the operating system; a table gives the median of the runs. `--runs N` runs a job N times at
+most.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from tests.bench import aerleon, growth
+from tests.bench.clusters import DISTINCT_POLICY, cluster, distinct
+from tests.bench.measure import FailedError, Figures, median
 
 ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results.md")
-NETPOLICY = Path(sys.executable).with_name("netpolicy")
-# The proportions of the 20-node cluster: one core and one load balancer, the rest shared out like this.
-SHARES = (
-    ("controller", "controller", 1),
-    ("router", "router", 2),
-    ("files", "filesystem", 1),
-    ("sql", "postgresql, mysql", 1),
-    ("data", "mongodb, redis, rabbit, memcached", 1),
-    ("dea", "dea", 12),
-)
+PICTURE = Path(__file__).with_name("growth.svg")
+NETPOLICY = str(Path(sys.executable).with_name("netpolicy"))
+LARGE = ((20, 5), (200, 5), (1000, 5), (5000, 5), (50000, 3))
+"""Nodes of a cluster, and the runs."""
+
+BESIDE = (20, 200, 1000)
+"""Nodes of the clusters that Aerleon compiles, too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """One run: seconds of CPU and wall, peak MiB, exit status."""
+class Bench:
+    """The jobs of one run of the bench, and the lines that tell of them."""
 
-    cpu: float
-    wall: float
-    memory: float
-    status: int
+    def __init__(self, scratch: Path, most_runs: int) -> None:
+        self.scratch = scratch
+        self.most_runs = most_runs
+        self.lines: list[str] = []
+        self.series: growth.Series = {"netpolicy lint": [], "netpolicy compile": []}
+        self.compiled: dict[int, Figures] = {}
 
+    def tell(self, *lines: str) -> None:
+        self.lines += lines
+        print(*lines, sep="\n", file=sys.stderr)
 
-def run(command: list[str]) -> Figures:
-    """Runs a command whose output is thrown away."""
-    begun = time.monotonic()
-    with open(os.devnull, "wb") as nothing:  # noqa: PTH123
-        actions = [(os.POSIX_SPAWN_DUP2, nothing.fileno(), 1), (os.POSIX_SPAWN_DUP2, nothing.fileno(), 2)]
-        child = os.posix_spawn(command[0], command, dict(os.environ), file_actions=actions)
-        _, status, used = os.wait4(child, 0)
-    cpu = used.ru_utime + used.ru_stime
-    return Figures(cpu, time.monotonic() - begun, used.ru_maxrss / 1024, os.waitstatus_to_exitcode(status))
+    def job(self, name: str, command: list[str], runs: int) -> Figures:
+        figures = median(command, min(runs, self.most_runs))
+        self.tell(f"| `{name}` {_columns(figures)} {figures.runs} |")
+        return figures
 
+    def commands(self) -> None:
+        """Every command on the 20-node cluster, and lint and compile as clusters grow."""
+        self.tell("| command | CPU s | wall s | peak MiB | runs |", "|---|---|---|---|---|")
+        self.job("python -c pass", [sys.executable, "-c", "pass"], 9)
+        self.job("netpolicy --help", [NETPOLICY, "--help"], 9)
+        twenty = str(ROOT / "rules/clusters/twenty.yaml")
+        self.job("netpolicy lint twenty.yaml", [NETPOLICY, "lint", twenty], 9)
+        self.job("netpolicy compile twenty.yaml", [NETPOLICY, "compile", twenty, "-o", str(self.scratch / "twenty")], 5)
+        for nodes, runs in LARGE:
+            path = self.scratch / f"{nodes}.yaml"
+            path.write_text(cluster(nodes), encoding="utf-8")
+            for command in ("lint", "compile"):
+                figures = self.one(command, path, f"{nodes:,} nodes", runs)
+                self.series[f"netpolicy {command}"].append((nodes, figures.cpu, figures.memory))
+                if command == "compile":
+                    self.compiled[nodes] = figures
+        path = self.scratch / "distinct.yaml"
+        path.write_text(distinct(1000), encoding="utf-8")
+        (self.scratch / DISTINCT_POLICY.name).write_bytes(DISTINCT_POLICY.read_bytes())
+        for command in ("lint", "compile"):
+            self.one(command, path, "1,000 nodes in 1,000 classes", 5)
 
-def cluster(nodes: int) -> str:
-    """A cluster file with this many nodes, each written out, in the proportions of the 20-node cluster."""
-    lines = ["cluster: bench", "policy: als/seed.netpol", "mbus: 10.0.0.10", "params: {log_streaming: true}"]
-    lines += ["networks: {admins: [198.51.100.0/24], nas: [172.16.0.9]}", "nodes:"]
-    lines += [*_node("core", "primary, controller, router", 0), *_node("lb", "load_balancer", 1)]
-    lines.append("    labels: [public]")
-    left, weight = nodes - 2, sum(share for _, _, share in SHARES)
-    counts = [left * share // weight for _, _, share in SHARES]
-    counts[-1] += left - sum(counts)
-    at = 2
-    for (name, roles, _), count in zip(SHARES, counts, strict=True):
-        for number in range(count):
-            lines += _node(f"{name}{number + 1}", roles, at)
-            at += 1
-    return "\n".join(lines) + "\n"
+    def one(self, command: str, path: Path, what: str, runs: int) -> Figures:
+        output = ["-o", str(self.scratch / f"b{path.stem}")] if command == "compile" else []
+        return self.job(f"netpolicy {command}, {what}", [NETPOLICY, command, str(path), *output], runs)
 
+    def growth(self) -> None:
+        """Time and memory of a compile as the nodes grow: ten times the nodes, how many times the cost."""
+        self.tell("", "## Growth", "", "| compile, nodes | CPU ms a node | KiB a node | CPU, against the row above |")
+        self.tell("|---|---|---|---|")
+        before: tuple[int, Figures] | None = None
+        for nodes, _ in LARGE:
+            now = self.compiled[nodes]
+            times = f"{nodes / before[0]:g} x nodes: {now.cpu / before[1].cpu:.1f} x CPU" if before else ""
+            self.tell(f"| {nodes:,} | {now.cpu / nodes * 1000:.2f} | {now.memory * 1024 / nodes:.1f} | {times} |")
+            before = (nodes, now)
 
-def _node(name: str, roles: str, at: int) -> list[str]:
-    number = 3 * at + 10  # not neighbours, so that sets do not shrink to ranges
-    return [f"  {name}:", f"    roles: [{roles}]", f"    address: 10.{number >> 16}.{number >> 8 & 255}.{number & 255}"]
+    def rules(self) -> None:
+        """The most rules on a node (IPv4 and IPv6), by the size of the cluster."""
+        self.tell("", "## Rules", "", "| cluster | most rules on a node, IPv4 | IPv6 |", "|---|---|---|")
+        for name in ("twenty", *(f"b{nodes}" for nodes, _ in LARGE), "bdistinct"):
+            v4, v6 = (self.most(name, family) for family in ("v4", "v6"))
+            self.tell(f"| {name.removeprefix('b')} | {v4} | {v6} |")
 
+    def most(self, build: str, family: str) -> int:
+        files = (self.scratch / build / "classes").glob(f"*/rules.{family}")
+        return max(path.read_text(encoding="utf-8").count("\n-A ") for path in files)
 
-def jobs(scratch: Path) -> Iterator[tuple[str, list[str], int]]:
-    """What is measured: its name, the command, the number of runs."""
-    twenty = str(ROOT / "rules/clusters/twenty.yaml")
-    yield "python -c pass", [sys.executable, "-c", "pass"], 9
-    yield "netpolicy --help", [str(NETPOLICY), "--help"], 9
-    yield "netpolicy lint twenty.yaml", [str(NETPOLICY), "lint", twenty], 9
-    yield "netpolicy compile twenty.yaml", [str(NETPOLICY), "compile", twenty, "-o", str(scratch / "twenty")], 5
-    for nodes, runs in ((1000, 5), (5000, 5)):
-        path = scratch / f"{nodes}.yaml"
-        path.write_text(cluster(nodes), encoding="utf-8")
-        yield f"netpolicy lint, {nodes:,} nodes", [str(NETPOLICY), "lint", str(path)], runs
-        yield (
-            f"netpolicy compile, {nodes:,} nodes",
-            [str(NETPOLICY), "compile", str(path), "-o", str(scratch / f"b{nodes}")],
-            runs,
+    def beside(self) -> None:
+        """The same port table for the same nodes, compiled by Aerleon."""
+        self.tell("", "## Beside Aerleon", "")
+        program = aerleon.install(ROOT / "build" / "aerleon")
+        if program is None:
+            self.tell("Aerleon could not be installed from the package index, so it was not run.")
+            return
+        self.tell(
+            f"Aerleon {aerleon.VERSION}, target `speedway`, IPv4, its input written from the same cluster file. "
+            "netpolicy writes both families and judges its promises.",
+            f"`*` is an estimate: {aerleon.SAMPLE} of the files were compiled, "
+            "and the CPU time beyond the program's start is scaled to all.",
+            "",
+            "| tool | mode | nodes | CPU s | wall s | peak MiB | most rules on a node, IPv4 |",
+            "|---|---|---|---|---|---|---|",
         )
+        for nodes in BESIDE:
+            columns, rules = _columns(self.compiled[nodes]), self.most(f"b{nodes}", "v4")
+            self.tell(f"| netpolicy | a class of nodes | {nodes:,} {columns} {rules} |")
+            ways = aerleon.compiled(program, self.scratch / f"{nodes}.yaml", self.scratch / f"a{nodes}", self.runs(3))
+            for one in ways:
+                self.other(one)
+
+    def runs(self, wanted: int) -> int:
+        return min(wanted, self.most_runs)
+
+    def other(self, one: aerleon.Compiled) -> None:
+        star = "*" if one.of > one.files else ""
+        mode = f"{one.mode}, {one.files} of {one.of:,} files" if star else f"{one.mode}, {one.files} files"
+        self.tell(f"| Aerleon | {mode} | {one.nodes:,} {_columns(one.figures)} {one.rules} |")
+        if star:
+            self.tell(f"| Aerleon | {one.mode}, all {one.of:,} files{star} | {one.nodes:,} | {one.whole:.1f} | | | |")
+        name = f"Aerleon, {one.mode}" + (" *" if one.mode.endswith("node") else "")
+        self.series.setdefault(name, []).append((one.nodes, one.whole, one.figures.memory))
 
 
-def rules_a_node(scratch: Path) -> list[str]:
-    """The most rules on a node (IPv4 and IPv6), by the size of the cluster."""
-    lines = ["", "| cluster | most rules on a node, IPv4 | IPv6 |", "|---|---|---|"]
-    for name in ("twenty", "b1000", "b5000"):
-        most = [
-            max(
-                path.read_text(encoding="utf-8").count("\n-A ")
-                for path in (scratch / name / "classes").glob(f"*/rules.{family}")
-            )
-            for family in ("v4", "v6")
-        ]
-        lines.append(f"| {name.replace('b', '')} | {most[0]} | {most[1]} |")
-    return lines
+def _columns(figures: Figures) -> str:
+    return f"| {figures.cpu:.3f} | {figures.wall:.3f} | {figures.memory:.0f} |"
 
 
 def main() -> int:
-    """Prints the table; an unexpected exit status ends it."""
+    """Prints the tables; a command that fails ends it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write results.md and growth.svg")
+    parser.add_argument("--runs", type=int, default=9, metavar="N", help="runs of a job at most (default 9)")
+    options = parser.parse_args()
     system = f"{platform.system()} {platform.release()}, {platform.machine()}"
     where = f"{system}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    lines = [
-        "# Figures",
-        "",
-        "`make bench`, medians; whole processes; nothing is asserted.",
-        "",
-        f"Machine: {where}; load average {os.getloadavg()[0]:.1f} at the start.",
-        "",
-    ]
-    lines += ["| command | CPU s | wall s | peak MiB | runs |", "|---|---|---|---|---|"]
+    load = f"{os.getloadavg()[0]:.1f}"
     with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        for name, command, runs in jobs(scratch):
-            run(command)
-            figures = [run(command) for _ in range(runs)]
-            if any(one.status for one in figures):
-                print(f"`{name}` failed", file=sys.stderr)
-                return 1
-            cpu, wall, memory = (
-                statistics.median(getattr(one, key) for one in figures) for key in ("cpu", "wall", "memory")
-            )
-            lines.append(f"| `{name}` | {cpu:.3f} | {wall:.3f} | {memory:.0f} | {runs} |")
-            print(lines[-1], file=sys.stderr)
-        lines += rules_a_node(scratch)
-    print("\n".join(lines))
-    if "--write" in sys.argv:
-        RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        bench = Bench(Path(folder), options.runs)
+        try:
+            bench.commands()
+            bench.growth()
+            bench.rules()
+            bench.beside()
+        except FailedError as failure:
+            print(f"`{failure}` failed", file=sys.stderr)
+            return 1
+    loads = f"load average {load} at the start, {os.getloadavg()[0]:.1f} at the end"
+    head = ["# Figures", "", "`make bench`, medians; whole processes; nothing is asserted.", ""]
+    head += [f"Machine: {where}; {loads}.", "", "![Time and memory by nodes](growth.svg)", ""]
+    print("\n".join([*head, *bench.lines]))
+    if options.write:
+        RESULTS.write_text("\n".join([*head, *bench.lines]) + "\n", encoding="utf-8")
+        growth.draw(bench.series, PICTURE)
     return 0
 
 

@@ -47,6 +47,14 @@ def test_interval_functions_mean_what_they_mean_for_sets(pairs: list[Interval], 
     assert {value for value in range(-2, 40) if lines.contains(a, value)} == in_a
 
 
+@given(small_pairs.filter(lambda pairs: len(pairs) < 3), st.integers(2, 5), st.integers(0, 6))
+def test_a_few_intervals_meet_many_as_they_do_one_by_one(pairs: list[Interval], step: int, start: int) -> None:
+    few = lines.canonical(pairs)
+    many = tuple((start + step * place, start + step * place + step - 2) for place in range(2 * lines.FEW + 1))
+    expected = lines.canonical((value, value) for value in integers(few) & integers(many))
+    assert lines.intersection(few, many) == lines.intersection(many, few) == expected
+
+
 @given(small_pairs, small_pairs)
 def test_interval_results_are_sorted_and_never_touch(pairs: list[Interval], more: list[Interval]) -> None:
     a, b = lines.canonical(pairs), lines.canonical(more)

@@ -81,9 +81,7 @@ class _Table:
         if self.plan.egress is Egress.ENFORCED:
             self.enter("OUT", self.outbound())
         unnamed = self.built()
-        digest = hashlib.sha256(table_text(unnamed).encode()).hexdigest()
-        self.chains[_name("IN")].insert(-1, Rule((), Mark(), f"np:ruleset {digest}"))
-        return _renamed(self.built(), digest[:8])
+        return _named(unnamed, hashlib.sha256(table_text(unnamed).encode()).hexdigest())
 
     def built(self) -> Table:
         policies = dict.fromkeys(HOOKS, "ACCEPT")
@@ -213,11 +211,11 @@ def _name(hook: str, part: str = "") -> str:
     return f"NP-{hook}-{GENERATION}" + (f"-{part.strip('-')}" if part.strip("-") else "")
 
 
-def _renamed(table: Table, generation: str) -> Table:
-    """The table with its generation in every chain name."""
+def _named(table: Table, digest: str) -> Table:
+    """The table with its generation in every chain name, and a rule that says its whole digest."""
 
     def named(text: str) -> str:
-        return text.replace(GENERATION, generation)
+        return text.replace(GENERATION, digest[:8])
 
     def retargeted(rule: Rule) -> Rule:
         match rule.target:
@@ -228,8 +226,10 @@ def _renamed(table: Table, generation: str) -> Table:
             case _:
                 return rule
 
-    chains = (
-        replace(chain, name=named(chain.name), rules=tuple(retargeted(rule) for rule in chain.rules))
-        for chain in table.chains
-    )
-    return normal_table(Table(table.family, tuple(chains)))
+    chains = []
+    for chain in table.chains:  # their order does not change: the generation stands at the same place in all names
+        rules = [retargeted(rule) for rule in chain.rules]
+        if chain.name == _name("IN"):
+            rules.insert(-1, Rule((), Mark(), f"np:ruleset {digest}"))
+        chains.append(replace(chain, name=named(chain.name), rules=tuple(rules)))
+    return replace(table, chains=tuple(chains))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import fields, replace
+from functools import lru_cache
 
 from netpolicy.packet.intervals import canonical
 from netpolicy.targets.iptables.rules import (
@@ -18,6 +19,7 @@ from netpolicy.targets.iptables.rules import (
     Network,
     PortIn,
     ProtocolIs,
+    Rule,
     Side,
     Table,
 )
@@ -33,6 +35,11 @@ _RATE = re.compile(r"([1-9][0-9]{0,8})/([a-z]+)")
 
 def normal(matches: Iterable[Match]) -> tuple[Match, ...]:
     """The matches in one order and one spelling, without those that hold for every packet of the rule."""
+    return _normal(tuple(matches))
+
+
+@lru_cache(maxsize=4096)  # classes of nodes share most of their matches
+def _normal(matches: tuple[Match, ...]) -> tuple[Match, ...]:
     spelled = [_spelled(match) for match in matches]
     ported = any(isinstance(match, ProtocolIs) and _has_ports(match) for match in spelled)
     return tuple(sorted((match for match in spelled if not _always(match, ported)), key=_place))
@@ -44,11 +51,13 @@ def normal_table(table: Table) -> Table:
     def place(name: str) -> tuple[int, str]:
         return (BUILT_IN.index(name) if name in BUILT_IN else len(BUILT_IN), name)
 
-    chains = (
-        replace(chain, rules=tuple(replace(rule, matches=normal(rule.matches)) for rule in chain.rules))
-        for chain in table.chains
-    )
+    chains = (replace(chain, rules=tuple(_normal_rule(rule) for rule in chain.rules)) for chain in table.chains)
     return replace(table, chains=tuple(sorted(chains, key=lambda chain: place(chain.name))))
+
+
+def _normal_rule(rule: Rule) -> Rule:
+    matches = normal(rule.matches)
+    return rule if matches == rule.matches else replace(rule, matches=matches)
 
 
 def rate_period(text: str) -> int | None:

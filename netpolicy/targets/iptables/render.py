@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import assert_never
 
@@ -12,6 +13,7 @@ from netpolicy.targets.iptables import rules as r
 
 _STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "SNAT", "DNAT")
 _LEAST_HASH = 64
+_PLAIN = re.compile(r"[\w:.,/-]+")
 _ORDER: tuple[type[r.Match], ...] = (
     *(r.Interface, r.Network, r.AddressRange, r.ProtocolIs, r.PortIn, r.IcmpIs, r.InSet, r.StateIn, r.OriginalProtocol),
     *(r.OriginalDestination, r.OriginalPort, r.Limit),
@@ -39,14 +41,17 @@ def table_text(table: r.Table) -> str:
 
 def rule_text(rule: r.Rule, family: Family) -> str:
     """The options of a rule, each behind a blank."""
-    protocol = next(
-        (match.number for match in rule.matches if isinstance(match, r.ProtocolIs) and not match.negated), 0
-    )
-    words = [_match(match, family, protocol) for match in sorted(rule.matches, key=_position)]
+    words = list(_matches(rule.matches, family))
     if rule.comment:
         words.append(f"-m comment --comment {_quoted(rule.comment)}")
     words.append(_target(rule.target))
     return "".join(f" {word}" for word in words if word)
+
+
+@lru_cache(maxsize=4096)  # classes of nodes share most of their matches
+def _matches(matches: tuple[r.Match, ...], family: Family) -> tuple[str, ...]:
+    protocol = next((match.number for match in matches if isinstance(match, r.ProtocolIs) and not match.negated), 0)
+    return tuple(_match(match, family, protocol) for match in sorted(matches, key=_position))
 
 
 def _position(match: r.Match) -> int:
@@ -55,7 +60,7 @@ def _position(match: r.Match) -> int:
 
 
 def _quoted(text: str) -> str:
-    if text and all(character.isalnum() or character in "-_:.,/" for character in text):
+    if _PLAIN.fullmatch(text):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -45,11 +45,16 @@ class Sets:
     def name(self, family: Family, members: Intervals, head: str) -> str:
         """The name of the set with these members, which joins the ruleset."""
         nodes = self.nodes.of(family)
-        kind = "hash:ip" if covers(nodes, members) else "hash:net"
+        kind = _kind(nodes, members)
         head = "nodes" if members == nodes else head
         one = address_list(family, members, kind, head)
         self.lists[one.name] = one
         return one.name
+
+
+@lru_cache(maxsize=4096)
+def _kind(nodes: Intervals, members: Intervals) -> str:
+    return "hash:ip" if covers(nodes, members) else "hash:net"
 
 
 @lru_cache(maxsize=4096)
