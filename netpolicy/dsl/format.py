@@ -120,7 +120,7 @@ class _Writer:
             if self._apart(last, comment.start):
                 self.lines.append("")
             self.lines.append(indent + comment.text)
-            last = comment.end
+            last = max(last or 0, comment.end)
         return last
 
     def _row(self, tree: Tree[Token], limit: int) -> Row:
