@@ -10,7 +10,7 @@ import pytest
 
 from netpolicy.data import folder
 from netpolicy.diagnostic import Diagnostic
-from netpolicy.dsl.format import Formatted, format, keeps_meaning
+from netpolicy.dsl.format import format
 from netpolicy.source import Source
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.txt"))
@@ -53,3 +53,28 @@ def test_shipped_policies_have_the_layout(path: Path) -> None:
 
 def test_policies_are_shipped() -> None:
     assert SHIPPED
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("allow a -> b tcp 22\n", "NP101"),
+        ("role a\nallow a -> a : tcp 70000\n", "NP113"),
+        ("when a { role b }\n", "NP118"),
+        ("role a role b\n", "NP101"),
+    ],
+)
+def test_a_text_with_an_error_has_no_layout(text: str, code: str) -> None:
+    assert [one.code for one in refused(text)] == [code]
+
+
+def test_only_the_author_opens_braces_that_are_not_needed() -> None:
+    """A `{` at the end of its line keeps a line for each attribute, one within its line does not."""
+    opened = "allow a -> b : any {\n    log\n}\n"
+    assert formatted(opened) == opened
+    assert formatted(opened.replace("\n    ", " ")) == "allow a -> b : any  log\n"
+
+
+def test_wide_characters_take_two_columns() -> None:
+    text = 'alias "東京" = a\nalias "Tokyo" = b\nalias "A\u0301" = c\n'
+    assert formatted(text) == 'alias "東京"  = a\nalias "Tokyo" = b\nalias "A\u0301"     = c\n'
