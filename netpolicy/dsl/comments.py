@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 _TEXT_OR_COMMENT = re.compile(r'"(?:[^"\\\n]|\\[^\n])*"|(?P<comment>#[^\n]*)')
 _BLANKS = " \t\r\f"
-_NOTHING = _BLANKS + "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,6 @@ def comments(text: str) -> list[Comment]:
     for match in _TEXT_OR_COMMENT.finditer(text):
         if match["comment"] is not None:
             start = match.start()
-            before = text[text.rfind("\n", 0, start) + 1 : start].strip(_NOTHING)
+            before = text[text.rfind("\n", 0, start) + 1 : start].strip(_BLANKS)
             found.append(Comment(match["comment"].rstrip(_BLANKS), start, bool(before)))
     return found

@@ -73,7 +73,6 @@ class _Writer:
         self.text = text
         self.lines: list[str] = []
         self._waiting = list(reversed(comments(text)))
-        self._spoken = 0  # where the last comment that was taken ends
 
     def block(self, trees: Sequence[Tree[Token]], end: int, indent: str) -> None:
         """Writes the statements of a file or of a `when`, and all comments before `end`."""
@@ -92,7 +91,7 @@ class _Writer:
                 self._when(tree, limit, indent)
             else:
                 self._add(rows, self._row(tree, limit), indent)
-            last = max(tree.meta.end_pos, self._spoken)
+            last = tree.meta.end_pos
         self._write(rows, indent)
         self._comments(last, end, indent)
 
@@ -101,7 +100,6 @@ class _Writer:
         taken: list[Comment] = []
         while self._waiting and self._waiting[-1].start < before:
             taken.append(self._waiting.pop())
-        self._spoken = taken[-1].end if taken else self._spoken
         return tuple(taken)
 
     def _remark(self, limit: int) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netpolicy.dsl.clauses import Clause
 from netpolicy.dsl.columns import FARTHEST, fitting, heads
 from netpolicy.dsl.comments import Comment
-from netpolicy.dsl.pieces import WIDEST, Phrase, fill, padded, text_of, width
+from netpolicy.dsl.pieces import WIDEST, Phrase, Piece, fill, padded, text_of, width
 
 GAP = "  "
 """Stands before what explains: a description, attributes, a comment."""
@@ -38,10 +38,12 @@ def is_loose(row: Row, indent: str) -> bool:
 
 def loose(row: Row, indent: str) -> list[str]:
     """The lines of a row by itself."""
-    *lines, last = fill(row.clause.head, row.within_head, indent, indent + STEP)
+    head = row.clause.head
+    *lines, last = fill(head, row.within_head, indent, indent + STEP)
     attributes = GAP + text_of(_flat(row.clause)) if row.clause.attributes else ""
     if attributes and (row.opened or width(last + attributes) > WIDEST):
-        return [*lines, *_block(last, row, indent)]
+        lines = fill((*head, Piece("{", head[-1].start)), row.within_head, indent, indent + STEP)
+        return _block(lines, row, indent)
     return [*lines, last + attributes + _behind(row.remark)]
 
 
@@ -55,7 +57,7 @@ def aligned(rows: Sequence[Row], indent: str) -> list[str]:
     written: list[str] = []
     for line, row, one in zip(lines, rows, single, strict=True):
         if not one:
-            written += _block(indent + line, row, indent)
+            written += _block([f"{indent}{line} {{"], row, indent)
         else:
             written.append(indent + (_padded(line, far) + GAP + row.remark if row.remark else line))
     return written
@@ -123,20 +125,19 @@ def _behind(remark: str) -> str:
     return GAP + remark if remark else ""
 
 
-def _block(head: str, row: Row, indent: str) -> list[str]:
-    """The head, and each attribute on a line of its own in braces."""
+def _block(opening: list[str], row: Row, indent: str) -> list[str]:
+    """The lines up to a `{`, each attribute on a line of its own, and the `}`."""
     inner = indent + STEP
-    waiting = list(reversed(row.inside))
+    lines, waiting = list(opening), list(reversed(row.inside))
     words = max((width(phrase[0].text) for phrase in row.clause.attributes if len(phrase) > 1), default=0)
-    lines = [f"{head} {{"]
-    for phrase in row.clause.attributes:
-        _write_before(lines, waiting, phrase[0].start, inner)
+    for word, *others in row.clause.attributes:
+        _write_before(lines, waiting, word.start, inner)
         within: list[Comment] = []
-        while waiting and waiting[-1].start < phrase[-1].start:
+        while others and waiting and waiting[-1].start < others[-1].start:
             within.append(waiting.pop())
-        first, *others = fill(phrase, within, "", inner + STEP)
-        word, _, value = first.partition(" ")
-        lines += [inner + (f"{padded(word, words)} {value}" if value and words >= width(word) else first), *others]
+        apart = not others or (within and within[0].start < others[0].start)
+        first = word if apart else replace(word, text=padded(word.text, words))
+        lines += fill((first, *others), within, inner, inner + STEP)
     _write_before(lines, waiting, None, inner)
     return [*lines, f"{indent}}}{_behind(row.remark)}"]
 
