@@ -73,6 +73,7 @@ class _Writer:
         self.text = text
         self.lines: list[str] = []
         self._waiting = list(reversed(comments(text)))
+        self._spoken = 0  # where the last comment that was taken ends
 
     def block(self, trees: Sequence[Tree[Token]], end: int, indent: str) -> None:
         """Writes the statements of a file or of a `when`, and all comments before `end`."""
@@ -91,7 +92,7 @@ class _Writer:
                 self._when(tree, limit, indent)
             else:
                 self._add(rows, self._row(tree, limit), indent)
-            last = tree.meta.end_pos
+            last = max(tree.meta.end_pos, self._spoken)
         self._write(rows, indent)
         self._comments(last, end, indent)
 
@@ -100,6 +101,7 @@ class _Writer:
         taken: list[Comment] = []
         while self._waiting and self._waiting[-1].start < before:
             taken.append(self._waiting.pop())
+            self._spoken = taken[-1].end
         return tuple(taken)
 
     def _remark(self, limit: int) -> str:
@@ -109,8 +111,9 @@ class _Writer:
         return ""
 
     def _apart(self, last: int | None, start: int) -> bool:
-        """True when a blank line divides two places of a block."""
-        return last is not None and self.text.count("\n", last, start) > 1
+        """True when a blank line, and nothing else, divides two places of a block."""
+        gap = "" if last is None else self.text[last:start]
+        return gap.count("\n") > 1 and gap.isspace()
 
     def _comments(self, last: int | None, before: int, indent: str) -> int | None:
         """Writes the comments up to a place on lines of their own; answers where the last thing written ended."""
