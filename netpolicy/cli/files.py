@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import sys
 from pathlib import Path
 
 from netpolicy.data import STARTER, folder
@@ -12,6 +13,7 @@ from netpolicy.policy.load import Place, Unreadable
 from netpolicy.source import Source
 
 LARGEST = 64 * 1024 * 1024
+STANDARD_INPUT = "<stdin>"
 
 
 def read(place: Place) -> Source | Unreadable:
@@ -23,19 +25,31 @@ def read(place: Place) -> Source | Unreadable:
         return _unreadable(place, path, failure)
     except ValueError:  # a zero byte, or half of a surrogate pair
         return Unreadable(f"`{place.path}` is no name of a file", "remove what is no letter from it", "NP901")
+    return _source(place.path, data)
+
+
+def read_standard_input() -> Source | Unreadable:
+    """The text on standard input, or why it cannot be read."""
+    try:
+        data = sys.stdin.buffer.read(LARGEST + 1) if sys.stdin is not None else b""
+    except OSError as failure:
+        why = (failure.strerror or "no reason given").lower()
+        return Unreadable(f"standard input cannot be read: {why}", "name a file", "NP901")
+    return _source(STANDARD_INPUT, data)
+
+
+def _source(name: str, data: bytes) -> Source | Unreadable:
     if len(data) > LARGEST:
-        return Unreadable(f"`{place.path}` is larger than {LARGEST >> 20} MiB", "is this the right file?", "NP903")
+        return Unreadable(f"`{name}` is larger than {LARGEST >> 20} MiB", "is this the right file?", "NP903")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as failure:
         return Unreadable(
-            f"`{place.path}` is not a text file (byte {failure.start} is not UTF-8)", "save it as UTF-8", "NP902"
+            f"`{name}` is not a text file (byte {failure.start} is not UTF-8)", "save it as UTF-8", "NP902"
         )
     if "\0" in text:
-        return Unreadable(
-            f"`{place.path}` is not a text file (it holds a zero byte)", "name a policy or a cluster", "NP902"
-        )
-    return Source(place.path, text, hashlib.sha256(data).hexdigest())
+        return Unreadable(f"`{name}` is not a text file (it holds a zero byte)", "name a policy or a cluster", "NP902")
+    return Source(name, text, hashlib.sha256(data).hexdigest())
 
 
 def _bytes(path: Path) -> bytes:

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -134,7 +135,10 @@ def _sync(fresh: Path) -> None:
 
 
 def write_file(name: str, text: str) -> None:
-    """Writes a file whole or not at all; what is no plain file (a pipe, a terminal) is written to and stays."""
+    """Writes a file whole or not at all; one that is there keeps its mode.
+
+    What is no plain file (a pipe, a terminal) is written to and stays.
+    """
     target = Path(name).absolute()
     try:
         if target.exists() and not target.is_file():
@@ -181,8 +185,13 @@ def _remove_empty(made: list[Path]) -> None:
 
 def _replace(target: Path, text: str) -> None:
     fresh = target.with_name(f".{target.name}.{os.getpid()}")
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
     try:
+        if mode is not None:
+            fresh.touch(mode & 0o600)  # never more open than the old one, not for an instant
         fresh.write_text(text, encoding="utf-8")
+        if mode is not None:
+            fresh.chmod(mode)
         fresh.replace(target)
     finally:
         with suppress(OSError):

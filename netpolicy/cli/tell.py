@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable
+from typing import TextIO
 
 from netpolicy.cli import FINE, WRONG
 from netpolicy.diagnostic import Diagnostic, Severity, error, ordered, render
@@ -14,13 +15,13 @@ from netpolicy.pipeline import InputError
 MOST = 200
 
 
-def colour(options: argparse.Namespace) -> bool:
-    """Whether stderr gets colours."""
+def colour(options: argparse.Namespace, stream: TextIO | None = None) -> bool:
+    """Whether a stream gets colours; stderr when none is named."""
     if options.color != "auto":
         return bool(options.color == "always")
     if os.environ.get("NO_COLOR"):
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or sys.stderr.isatty()
+    return bool(os.environ.get("FORCE_COLOR")) or (stream or sys.stderr).isatty()
 
 
 def tell(diagnostics: Iterable[Diagnostic], options: argparse.Namespace, bar: Severity = Severity.ERROR) -> int:
