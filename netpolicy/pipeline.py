@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
-from netpolicy.diagnostic import Diagnostic, has_errors
+from netpolicy.diagnostic import Diagnostic, did_you_mean, error, has_errors
 from netpolicy.dsl.syntax import PolicyFile
 from netpolicy.flow.classes import classes
 from netpolicy.flow.model import NodeClass, Plan
@@ -97,7 +97,8 @@ class Pipeline:
         if source.name.endswith(".netpol"):
             hint = f"name the cluster file; it names its policy, such as `policy: ./{source.name.rpartition('/')[2]}`"
             raise InputError(Unreadable(f"`{source.name}` is a policy, not a cluster", hint))
-        return read_cluster(source)
+        cluster, found = read_cluster(source)
+        return cluster, [*found, *_unknown_clouds(cluster)]
 
     @cached_property
     def _files(self) -> tuple[tuple[PolicyFile, ...], list[Diagnostic]]:
@@ -176,6 +177,12 @@ class Pipeline:
         form, found = lower(self.policy, classes(self.policy) if apart else [one.node_class for one in self.plans])
         return (None if has_errors(found) else form), found
 
+    def chosen_clouds(self, names: Sequence[str] = ()) -> tuple[Cloud, ...]:
+        """The clouds of these names, else those that the cluster names, else every one; `none` is none."""
+        if not names and self.cluster is not None and self.cluster.clouds is not None:
+            names = [one.text for one in self.cluster.clouds] or ["none"]
+        return tuple(cloud for cloud in clouds() if not names or cloud.name in names)
+
     def cloud_files(self, chosen: Sequence[Cloud]) -> tuple[list[CloudFile], list[Diagnostic]]:
         """The neutral form and a file for each cloud; none when one of them cannot say what the policy says."""
         form, found = self.form
@@ -188,6 +195,20 @@ class Pipeline:
             found = [*found, *limits]
             files.append(CloudFile(cloud.name, cloud.file, cloud.render(ruleset)))
         return ([] if has_errors(found) else files), found
+
+
+def unknown_cloud(name: str) -> tuple[str, str] | None:
+    """What is wrong with the name of a cloud, and what to do; None for one that some target writes for."""
+    known = [cloud.name for cloud in clouds()]
+    if name in known:
+        return None
+    return f"no cloud `{name}`", did_you_mean(name, known) or f"one of {', '.join(known)}"
+
+
+def _unknown_clouds(cluster: Cluster | None) -> Iterator[Diagnostic]:
+    for name in cluster.clouds or () if cluster is not None else ():
+        if (wrong := unknown_cloud(name.text)) is not None:
+            yield error("NP610", wrong[0], name.span, hint=wrong[1])
 
 
 class InputError(Exception):

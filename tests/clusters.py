@@ -117,7 +117,7 @@ def scenes(draw: st.DrawFn) -> Scene:
         networks=networks,
         aliases=aliases,
         mbus=pick(draw, ("", addresses[0])),
-        load_balancer_routers=pick(draw, ((), (), (addresses[-1],), (addresses[0], addresses[-1], "10.0.9.9"))),
+        load_balancer_routers=pick(draw, ((), (), (addresses[-1],), (addresses[0], addresses[-1]))),
         addresses_are=pick(draw, ("", "", "leased", "static")),
         flags=("log_streaming",),
         choices=(("cni", ("canal", "cilium", "calico")),),

@@ -15,10 +15,9 @@ from typing import Any
 from netpolicy import __version__
 from netpolicy.cli.folder import MANIFEST, TOOL
 from netpolicy.cli.identity import FORMAT_VERSION, Identities, json_text
-from netpolicy.diagnostic import Diagnostic, did_you_mean, has_errors
-from netpolicy.pipeline import Built, CloudFile, Pipeline, clouds
+from netpolicy.diagnostic import Diagnostic, has_errors
+from netpolicy.pipeline import Built, CloudFile, Pipeline
 from netpolicy.policy.model import Policy, Statement
-from netpolicy.targets import Cloud
 
 BASELINE = (
     "loopback",
@@ -53,7 +52,7 @@ def write_build(pipeline: Pipeline, folder: Path, options: argparse.Namespace) -
     policy = pipeline.policy
     assert policy is not None
     build = _Build(pipeline, policy, folder, options)
-    clouds, found = pipeline.cloud_files(chosen_clouds(options.cloud))
+    clouds, found = pipeline.cloud_files(pipeline.chosen_clouds(options.cloud))
     if has_errors(found):
         raise NotLoweredError(found)
     build.add_clouds(clouds)
@@ -64,24 +63,6 @@ def write_build(pipeline: Pipeline, folder: Path, options: argparse.Namespace) -
             build.add(built)
             progress(len(built.node_class.members))
     return build.end()
-
-
-def chosen_clouds(names: Sequence[str]) -> tuple[Cloud, ...]:
-    """The clouds of these names, all without a name, none for `none`; a name of none is an UnknownCloudError."""
-    every = clouds()
-    known = [cloud.name for cloud in every]
-    for name in names:
-        if name not in (*known, "none"):
-            raise UnknownCloudError(name, did_you_mean(name, known) or f"one of {', '.join(known)}, or none")
-    return tuple(cloud for cloud in every if not names or cloud.name in names)
-
-
-class UnknownCloudError(Exception):
-    """No target writes security groups for a cloud of this name."""
-
-    def __init__(self, name: str, hint: str) -> None:
-        super().__init__(f"no cloud `{name}`")
-        self.hint = hint
 
 
 @contextmanager

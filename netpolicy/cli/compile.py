@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="security groups for this cloud only: aws, neutron, or none (repeatable; default: every one)",
+        help="security groups for this cloud: aws, neutron or none (repeatable; default: as the cluster says)",
     )
     add_day(parser)
 
@@ -62,20 +62,19 @@ def _serial(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Writes the build, or nothing when anything is in error."""
     from netpolicy.cli import UNUSABLE
-    from netpolicy.cli.build import NotLoweredError, UnknownCloudError, chosen_clouds
+    from netpolicy.cli.build import NotLoweredError
     from netpolicy.cli.files import read
     from netpolicy.cli.folder import OutputError
     from netpolicy.cli.options import today
     from netpolicy.cli.tell import counted, tell, unreadable
     from netpolicy.diagnostic import error, has_errors
-    from netpolicy.pipeline import InputError, Pipeline
+    from netpolicy.pipeline import InputError, Pipeline, unknown_cloud
     from netpolicy.targets import Options
 
-    try:
-        chosen_clouds(options.cloud)
-    except UnknownCloudError as failure:
-        print(f"error: {failure}\n  = hint: {failure.hint}", file=sys.stderr)
-        return UNUSABLE
+    for name in options.cloud:
+        if name != "none" and (wrong := unknown_cloud(name)) is not None:
+            print(f"error: {wrong[0]}\n  = hint: {wrong[1]}", file=sys.stderr)
+            return UNUSABLE
     choices = Options(inline_sets=options.sets == "inline")
     pipeline = Pipeline(
         options.cluster, read, options.as_of or today(), omit_expired=options.omit_expired, options=choices

@@ -58,7 +58,10 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster file. `router_spans` are the places of `load_balancer_routers`, one an address."""
+    """A cluster file. `router_spans` are the places of `load_balancer_routers`, one an address.
+
+    `clouds` are those that get security groups: none when it is empty, every one when it is None.
+    """
 
     source: Source = field(compare=False, repr=False)
     name: str
@@ -70,6 +73,7 @@ class Cluster:
     hostname: str = ""
     api_name: str = ""
     load_balancer_routers: tuple[Address, ...] = ()
+    clouds: tuple[Name, ...] | None = None
     policy_span: Span | None = field(default=None, compare=False, repr=False)
     mbus_span: Span | None = field(default=None, compare=False, repr=False)
     api_name_span: Span | None = field(default=None, compare=False, repr=False)

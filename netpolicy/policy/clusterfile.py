@@ -17,7 +17,7 @@ from netpolicy.source import Source, Span
 
 CLUSTER_KEYS = (
     *("cluster", "policy", "mbus", "hostname", "api_name", "params", "networks", "nodes", "addresses_are"),
-    *("public_interface", "load_balancer_routers"),
+    *("public_interface", "load_balancer_routers", "clouds"),
 )
 _NEEDED = (("policy", "policy: als/seed.netpol"), ("nodes", "nodes: {core: {roles: [primary], address: 10.0.0.1}}"))
 
@@ -60,6 +60,7 @@ def _cluster(values: Values, entries: Entries) -> Cluster:
         hostname=entries.read("hostname", values.hostname, ""),
         api_name=entries.read("api_name", values.hostname, ""),
         load_balancer_routers=entries.read("load_balancer_routers", values.addresses, ()),
+        clouds=entries.read("clouds", lambda branch: values.names(branch, "cloud", "of a cluster"), None),
         policy_span=_place(entries, "policy"),
         mbus_span=_place(entries, "mbus"),
         api_name_span=_place(entries, "api_name"),

@@ -138,12 +138,12 @@ class Values:
             return None
         return Name(normal(text), branch.span)
 
-    def names(self, branch: Branch, what: str) -> tuple[Name, ...]:
-        """The roles or labels of a node, none twice; an empty list is none."""
+    def names(self, branch: Branch, what: str, of: str = "of a node") -> tuple[Name, ...]:
+        """The roles or labels of a node, or the clouds of a cluster, none twice; an empty list is none."""
         if isinstance(branch, Sequence) and not branch.items:
             return ()
         found: dict[str, Name] = {}
-        for item in self.items(branch, f"the {what}s of a node"):
+        for item in self.items(branch, f"the {what}s {of}"):
             name = self.name(item, f"a {what}")
             if name is not None and name.text in found:
                 self.fail("NP206", f"{what} `{name.text}` stands twice", item.span, "remove one")

@@ -33,7 +33,7 @@ MOST_NETWORKS = 1000
 """Networks that one side of a statement may need; a security group with more could be loaded nowhere."""
 MOST_PROTOCOLS = 64
 """Protocols of one statement; `any` without a port is more than these."""
-_WITHOUT = "say it with whole nodes or interfaces, or compile without security groups: `--cloud none`"
+_WITHOUT = "say it with whole nodes or interfaces, or do without security groups: `clouds: []` in the cluster"
 
 
 def lower(policy: Policy, classes: Sequence[NodeClass]) -> tuple[Form, list[Diagnostic]]:
@@ -109,7 +109,11 @@ class _Lowering:
     ) -> None:
         """Notes what cannot be said, once a statement and message."""
         place = selection.span if selection is not None and selection.span is not None else statement.span
-        hint = _WITHOUT if code == "NP605" else "name the networks that are meant, or use `--cloud none`"
+        hint = (
+            _WITHOUT
+            if code == "NP605"
+            else "name the networks that are meant, or do without security groups: `clouds: []` in the cluster"
+        )
         told = error(code, message, place, hint=hint)
         if told not in self.found:
             self.found.append(told)

@@ -248,6 +248,31 @@ def test_clouds_are_chosen_by_name(options: list[str], written: list[str], run: 
     assert sorted(one["file"].removeprefix("cloud/") for one in manifest["cloud"].values()) == written
 
 
+@pytest.mark.parametrize(
+    ("said", "options", "written"),
+    [
+        ("[]", [], []),
+        ("neutron", [], ["groups.json", "neutron.json"]),
+        ("[aws, neutron]", [], ["aws.json", "groups.json", "neutron.json"]),
+        ("[]", ["--cloud", "aws"], ["aws.json", "groups.json"]),
+        ("[aws]", ["--cloud", "none"], []),
+    ],
+)
+def test_a_cluster_names_its_clouds(said: str, options: list[str], written: list[str], run: Run, world: Path) -> None:
+    place(world, f"clouds: {said}\n" + CLUSTER, POLICY)
+    compiled(run, "cluster.yaml", *options)
+    assert sorted(path.name for path in Path("build").glob("cloud/*")) == written
+
+
+def test_an_unknown_cloud_of_a_cluster_is_blamed_in_its_file(run: Run, world: Path) -> None:
+    place(world, "clouds: [aws, neutrino]\n" + CLUSTER, POLICY)
+    for command in (["lint", "cluster.yaml"], ["compile", "cluster.yaml", "-o", "build"]):
+        outcome = run(*command)
+        assert outcome.status == 1
+        assert "error[NP610]: no cloud `neutrino`\n  --> cluster.yaml:1:15" in outcome.err
+    assert not Path("build").exists()
+
+
 def test_an_unknown_cloud_is_a_mistake_in_the_command(run: Run) -> None:
     outcome = run("compile", "cluster.yaml", "-o", "build", "--cloud", "neutrino")
     assert (outcome.status, outcome.out) == (2, "")

@@ -38,7 +38,7 @@ def test_an_inventory_and_a_cluster_file_give_the_same_build(run: Run, world: Pa
     """Every file that a node loads is the same; `make.sh` beside the inventory writes it anew."""
     for name, cluster in (("native", TWENTY), ("ansible", INVENTORY)):
         outcome = run("compile", str(cluster), "-o", name, "--as-of", "2026-06-01")
-        assert (outcome.status, outcome.err) == (0, "")
+        assert (outcome.status, "error[" in outcome.err) == (0, False)
     native, ansible = world / "native", world / "ansible"
     assert generation(native) == generation(ansible)
     assert {path.relative_to(native) for path in native.rglob("*")} == {

@@ -278,7 +278,12 @@ def test_the_page_may_set_its_own_load_balancer_up_by_hand() -> None:
 
 # The shipped clusters and policies as a whole.
 
-CLUSTERS = sorted(path.stem for path in (folder("rules") / "clusters").glob("*.yaml"))
+CLUSTERS = sorted(
+    path.stem
+    for path in (folder("rules") / "clusters").glob("*.yaml")
+    if "policy: als/" in path.read_text(encoding="utf-8")
+)
+HYGIENE = {"NP502", "NP503", "NP504"}  # roles without a port, ranges in others or where the kernel picks ports
 ON_SEED = {"three", "five", "twenty"}
 
 
@@ -288,7 +293,7 @@ def test_a_shipped_cluster_is_right(name: str) -> None:
     text = shipped(name)
     assert re.match(r"# [^\n]*\bS\d+\b|# [^\n]*\n# [^\n]*\bS\d+\b", text)
     assert len(told(text)) == (name in ON_SEED)
-    assert [one for one in found(text) if one.severity.value == "notice"] == []
+    assert {one.code for one in found(text) if one.severity.value == "notice"} <= HYGIENE
 
 
 def test_every_shipped_cluster_is_compared_with_the_table() -> None:
