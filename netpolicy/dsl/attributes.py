@@ -26,7 +26,7 @@ def attributes(words: Words, branch: Branch) -> s.Attributes:
     for child in tree.children:
         one = tree_of(child)
         if one.data == "source":
-            sources += [words.text(text) for text in one.children]
+            sources += [_text(words, "source", word(text)) for text in one.children]
         elif one.data == "tag":
             tags += [_tag(words, tag) for tag in one.children]
         else:
@@ -47,7 +47,7 @@ def said(words: Words, branch: Branch, key: str) -> Span:
 
 
 def _tag(words: Words, branch: Branch) -> str:
-    return words.text(branch) if tree_of(branch).data == "quoted" else words.name(branch).text
+    return _text(words, "tag", word(branch)) if tree_of(branch).data == "quoted" else words.name(branch).text
 
 
 def _single(words: Words, tree: Tree[Token]) -> tuple[str, str | date]:
@@ -67,7 +67,7 @@ def _rate(words: Words, branch: Branch | None) -> str:
     return str(token)
 
 
-def _text(words: Words, key: Token, value: Token) -> str:
+def _text(words: Words, key: str, value: Token) -> str:
     text = words.text(value)
     if not text.strip():
         raise words.fail("NP119", f"`{key}` is empty", words.span(value), "say it, or remove the attribute")

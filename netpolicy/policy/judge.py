@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netpolicy.diagnostic import Diagnostic, did_you_mean, error, notice, warning
 from netpolicy.dsl import syntax as s
-from netpolicy.packet.addresses import FAMILIES
+from netpolicy.packet.addresses import FAMILIES, Family
 from netpolicy.packet.ports import NO_PORT
 from netpolicy.policy.model import Egress, Selection, Statement
 from netpolicy.policy.names import CLUSTER_NETWORKS
@@ -85,6 +85,8 @@ class Judge:
                 self.found.append(_empty(flow, selection))
         if flow.verb is s.Verb.DENY:
             self._deny(flow, statement)
+        elif statement.who and statement.whom and not _shared_families(statement):
+            self.found.append(_apart(flow))
         told = self.services.found or self.services.params.found or self.services.names.broken
         if statement.ports == NO_PORT and not told:
             hint = "give it a service"
@@ -119,6 +121,25 @@ class Judge:
             message = f"this deny covers IPv{families[0].value} only, and the whom has IPv{other.value} addresses"
             hint = f"add the IPv{other.value} addresses of the same peers, or say `because` it is meant so"
             self.found.append(error("NP130", message, statement.who.span, hint=hint))
+
+
+def _shared_families(statement: Statement) -> set[Family]:
+    """The families in which some packet can be of the statement."""
+    whom = {*statement.whom.addresses.families(), *(one.family for one in statement.whom.virtual if one.nodes)}
+    return whom & set(statement.who.addresses.families()) & {*statement.ports.families(), *_families_of_none(statement)}
+
+
+def _families_of_none(statement: Statement) -> tuple[Family, ...]:
+    """Both families where a statement has no port at all, which is told by itself."""
+    return FAMILIES if statement.ports == NO_PORT else ()
+
+
+def _apart(flow: s.Flow) -> Diagnostic:
+    message = "who, whom and what share no family in this cluster"
+    hint = "give both sides an address of one family, or put it under a `when`"
+    if flow.verb is s.Verb.ALLOW:
+        return notice("NP302", f"{message}: this allows nothing", flow.span, hint=hint)
+    return warning("NP302", f"{message}: this `{flow.verb.value}` proves nothing here", flow.span, hint=hint)
 
 
 def _empty(flow: s.Flow, selection: Selection) -> Diagnostic:

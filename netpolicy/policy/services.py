@@ -8,6 +8,7 @@ from typing import assert_never
 
 from netpolicy.diagnostic import Diagnostic, did_you_mean, error
 from netpolicy.dsl import syntax as s
+from netpolicy.dsl.literals import ICMP_TYPES
 from netpolicy.packet.ports import ANY_PORT, NO_PORT, PORTED, PortSet
 from netpolicy.policy.names import Names
 from netpolicy.policy.params import Params
@@ -108,6 +109,8 @@ class Services:
             return f"write `{written[1]} {written[2]}`"
         if name in ("established", "related"):
             return "replies always pass; remove this"
+        if name in ICMP_TYPES or name.replace("_", "-") in ICMP_TYPES:
+            return f"each message stands behind its protocol: `icmp {name.replace('_', '-')}`"
         return "write `any`" if name == "ip" else f"declare it: `service {name} = {_WELL_KNOWN.get(name, 'tcp …')}`"
 
     def check_all(self) -> None:

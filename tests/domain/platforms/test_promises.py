@@ -66,6 +66,14 @@ def test_the_vxlan_port_cannot_be_opened_to_the_world(cni: str) -> None:
         assert len(told) == 1 and told[0].startswith("NP301") and f"udp {port} would pass" in told[0], told
 
 
+@pytest.mark.parametrize(("cni", "right"), [("canal", True), ("cilium", True), ("calico", False), ("flannel", False)])
+def test_wireguard_without_a_row_is_told(cni: str, right: bool) -> None:
+    """Where the page has no WireGuard rows the param would open nothing, in silence."""
+    told = of_rke2(params=f"{{cni: {cni}, wireguard: true}}")
+    assert (told == []) is right
+    assert all(one.startswith("NP305") for one in told)
+
+
 @pytest.mark.parametrize("who", ["agent", "outside"])
 def test_etcd_cannot_be_opened_to_others_than_servers(who: str) -> None:
     (told,) = of_rke2(f"allow {who} -> server : tcp 2379")
