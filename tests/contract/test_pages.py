@@ -53,9 +53,8 @@ def fitting_cluster(policy: str) -> str:
     lines += ["nodes:", "  spare: {address: 10.9.9.9}"]
     for number, one in enumerate(declared, start=1):
         if one.kind is not DeclarationKind.NETWORK:
-            lines.append(
-                f"  node{number}: {{{one.kind.value}s: [{one.name.text}], address: [10.0.0.{number}, '2001:db8:1::{number}']}}"
-            )
+            addresses = f"[10.0.0.{number}, '2001:db8:1::{number}']"
+            lines.append(f"  node{number}: {{{one.kind.value}s: [{one.name.text}], address: {addresses}}}")
     return "\n".join(lines) + "\n"
 
 
