@@ -125,12 +125,53 @@ def test_what_is_no_name_has_a_group_of_its_own() -> None:
 def test_a_deny_is_the_absence_of_an_allow() -> None:
     rules = said(shop("allow all -> db : tcp 3306\ndeny cache -> db : any"))
     (rule,) = (one for one in rules if " 4 " in one)
-    assert rule == f"db ingress 4 6/3306/3306 {head_of('all except what is denied')}"
+    assert rule == f"db ingress 4 6/3306/3306 {head_of('all without cache')}"
     form = form_of(shop("allow all -> db : tcp 3306\ndeny cache -> db : any"))
-    carried = {
-        one.nodes for one in form.attachments if group_name("shop", head_of("all except what is denied")) in one.groups
-    }
+    carried = {one.nodes for one in form.attachments if group_name("shop", head_of("all without cache")) in one.groups}
     assert {node for nodes in carried for node in nodes} == {"db", "web1", "web2"}
+
+
+TWINS = """\
+cluster: shop
+policy: ./policy.netpol
+nodes:
+  web[1-3]: {roles: [web], address: "10.0.1.[1-3]"}
+  old: {roles: [web], labels: [public], address: 10.0.1.9}
+"""
+
+
+def test_what_denies_leave_of_twins_does_not_share_a_group() -> None:
+    """Nodes that only a statement tells apart, `web2` and the others here, are the same in words."""
+    form = form_of(shop("option egress = enforced\nallow web -> web : esp\ndeny public <-> node web2 : any\n", TWINS))
+    held = {
+        group.name: {node for one in form.attachments if group.name in one.groups for node in one.nodes}
+        for group in form.groups
+    }
+    nodes = ("web1", "web2", "web3", "old")
+    admitted = {(one, other) for one in nodes for other in nodes} - {("old", "web2"), ("web2", "old")}
+    for way in Direction:
+        pairs = {
+            (near, far)
+            for rule in form.rules
+            if rule.direction is way and isinstance(rule.peer, str)
+            for near in held[rule.group]
+            for far in held[rule.peer]
+        }
+        assert pairs == admitted
+
+
+def test_a_new_deny_elsewhere_renames_no_group() -> None:
+    """`all` loses something to each of the denies; what it is called depends on the one that takes it."""
+    before, after = (
+        form_of(shop("allow all -> db : tcp 3306\ndeny cache -> db : any\n" + more))
+        for more in (
+            "",
+            "allow all -> node web1 : tcp 1\ndeny db -> node web1 : any\n",
+        )
+    )
+    assert {rule.id for rule in before.rules} < {rule.id for rule in after.rules}
+    heads = {group.name.removeprefix("np:shop:") for group in after.groups}
+    assert {head_of(f"all without {taken}") for taken in ("cache", "db")} < heads
 
 
 def test_open_egress_is_stated() -> None:
