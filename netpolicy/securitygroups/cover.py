@@ -22,7 +22,7 @@ class Cover:
     """The groups that were asked for; `used` is each with its kinds, `meaning` what it is in words.
 
     Which groups say a selector comes from its words, not from who holds a role today: a list of names is the groups of
-    these names, anything else a group of its own. So a new node or statement changes no group but its own.
+    these names, anything else, and what denies leave, a group of its own. So a new node or statement changes no group but its own.
     `denied` are the sides of denies, by their texts; `words` say each kind as no other.
     """
 
@@ -44,9 +44,9 @@ class Cover:
 
     def _named(self, family: Family, kinds: Kinds, selection: Selection) -> tuple[str, ...]:
         """The groups of the names that the selector lists, or of the roles behind a name that stands for several."""
-        if not _NAMES.fullmatch(selection.text):
-            return ()
         holding = self.seats.holding(family)
+        if not _NAMES.fullmatch(selection.text) or _kinds(self.seats, selection) & holding != kinds:
+            return ()
         inside = {head: held & holding for head, held in self.named.items() if held & holding}
         said = [head for head in selection.text.split(", ") if head in inside]
         behind = self.roles & set(inside) - set(said)

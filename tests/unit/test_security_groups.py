@@ -164,14 +164,27 @@ def test_a_new_deny_elsewhere_renames_no_group() -> None:
     """`all` loses something to each of the denies; what it is called depends on the one that takes it."""
     before, after = (
         form_of(shop("allow all -> db : tcp 3306\ndeny cache -> db : any\n" + more))
-        for more in (
-            "",
-            "allow all -> node web1 : tcp 1\ndeny db -> node web1 : any\n",
-        )
+        for more in ("", "allow all -> node web1 : tcp 1\ndeny db -> node web1 : any\n")
     )
     assert {rule.id for rule in before.rules} < {rule.id for rule in after.rules}
     heads = {group.name.removeprefix("np:shop:") for group in after.groups}
     assert {head_of(f"all without {taken}") for taken in ("cache", "db")} < heads
+
+
+def test_a_new_node_changes_no_rule_and_no_group_that_was_there() -> None:
+    """Here all but `db` hold `web`; the group of what is left is none of `web`, which the new node would not be in."""
+    policy = "allow all -> db : tcp 1\ndeny db -> db : tcp 1\nallow fronts -> mail : tcp 2\n"
+    before, same, other = (
+        form_of(shop(policy, CLUSTER + more))
+        for more in (
+            "",
+            "  web9: {roles: [web], labels: [public], interfaces: {eth0: 10.0.1.9, eth1: 203.0.113.9}}\n",
+            "  bare: {address: 10.0.9.9}\n",
+        )
+    )
+    for after in (same, other):
+        assert {rule.id for rule in before.rules} <= {rule.id for rule in after.rules}
+        assert set(before.groups) <= set(after.groups)
 
 
 def test_open_egress_is_stated() -> None:
