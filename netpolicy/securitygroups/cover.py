@@ -22,8 +22,8 @@ class Cover:
     """The groups that were asked for; `used` is each with its kinds, `meaning` what it is in words.
 
     Which groups say a selector comes from its words, not from who holds a role today: a list of names is the groups of
-    these names, anything else, and what denies leave, a group of its own. So a new node or statement changes no group but its own.
-    `denied` are the sides of denies, by their texts; `words` say each kind as no other.
+    these names; anything else, and what denies leave, is a group of its own. So a new node or statement changes no
+    group but its own. `denied` are the sides of denies, by their texts; `words` say each kind as no other.
     """
 
     seats: Seats

@@ -350,6 +350,8 @@ TWO = CLUSTER + "  two: {roles: [two], labels: [old], interfaces: {eth0: [10.0.3
         ("allow app -> db : any\ndeny app -> db : tcp 22\n", CLUSTER, "aws", "NP605", "allow app -> db : any"),
         (f"allow app -> db : any\ndeny app -> db : {FEW}\n", CLUSTER, "aws", "NP605", "allow app -> db : any"),
         ("allow app -> db : tcp 0-22\n", CLUSTER, "neutron", "NP608", "allow app -> db : tcp 0-22"),
+        ("allow app -> db : udp 1-65535\n", CLUSTER, "neutron", "NP608", "allow app -> db : udp 1-65535"),
+        ("allow app -> db : proto 41\n", CLUSTER, "neutron", "NP608", "allow app -> db : proto 41"),
         ("allow app -> db : sctp 36412\n", CLUSTER, "aws", "NP609", "allow app -> db : sctp 36412"),
     ],
 )
@@ -361,6 +363,9 @@ def test_what_cannot_be_said_is_an_error(policy: str, cluster: str, cloud: str, 
     ("policy", "cloud"),
     [
         ("allow app -> db : tcp 0-22\n", "aws"),
+        ("allow app -> db : tcp 1-65535\n", "aws"),
+        ("allow app -> db : tcp 1-65534\n", "neutron"),
+        ("allow app -> db : proto 41\n", "aws"),
         ("allow app -> db : tcp any\n", "neutron"),
         ("allow app -> db : sctp 36412\n", "neutron"),
         ("allow app -> db : sctp any\n", "aws"),
@@ -426,6 +431,16 @@ BAD: list[tuple[str, str, str, str]] = [
     ("neutron", '"description": "np:', '"descr": "np:', "unknown key `descr`"),
     ("neutron", '"format_version": 1', '"format_version": 2', "2 is not between 1 and 1"),
     ("neutron", '"format": "netpolicy-neutron"', '"format": "x"', "`x` is not known here"),
+    ("neutron", '"port_range_min": 80', '"port_range_min": ²', "a number is expected here"),
+    ("neutron", '"protocol": "50"', '"protocol": "²"', "`²` is no protocol here"),
+    ("neutron", '"protocol": "50"', '"protocol": "41"', "`41` is no protocol of IPv4"),
+    (
+        "neutron",
+        '"port_range_min": 80,\n     "port_range_max": 80,',
+        '"port_range_min": 1,\n     "port_range_max": 65535,',
+        "Neutron takes the range 1-65535 for all ports, with port 0",
+    ),
+    ("aws", '"IpProtocol": "50"', '"IpProtocol": "²"', "`²` is no protocol here"),
     ("aws", '"FromPort": 80', '"FromPort": 90', "the range 90-80 runs backwards"),
     ("aws", '"ToPort": 80', '"ToPort": 65536', "65536 is not between 0 and 65535"),
     ("aws", '"IpProtocol": "tcp"', '"IpProtocol": "foo"', "`foo` is no protocol here"),
@@ -457,6 +472,35 @@ def test_a_file_that_the_service_would_not_take_is_not_read(name: str, old: str,
     (found,) = broken(name, old, new)
     assert (found.code, found.message) == ("NP607", message)
     assert (found.span is not None and found.span.line > 1) or "group" in message
+
+
+RULE = '{"security_group_id": "a", "direction": "egress", "ethertype": "IPv4", "description": "%s"}'
+GROUP = '{"security_group": {"name": "%s", "description": "", "stateful": true}, "security_group_rules": [%s]}'
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ([GROUP % ("a", ""), GROUP % ("a", "")], "names of groups differ, and none is `default`"),
+        ([GROUP % ("Default", "")], "names of groups differ, and none is `default`"),
+        ([GROUP % ("", "")], "names of groups differ, and none is `default`"),
+        ([GROUP % ("a", f"{RULE % 1}, {RULE % 2}")], "this rule stands twice"),
+    ],
+)
+def test_what_neutron_knows_already_is_not_read(groups: list[str], message: str) -> None:
+    text = '{"format": "netpolicy-neutron", "format_version": 1, "cluster": "c", "groups": [%s], "ports": []}'
+    ruleset, found = CLOUDS["neutron"].read(Source("x", text % ", ".join(groups)))
+    assert ruleset is None
+    assert [one.message for one in found] == [message]
+
+
+def test_what_ec2_knows_already_is_not_read() -> None:
+    whole = json.loads(written("aws"))
+    permission = whole["ingress"][0]["IpPermissions"][0]
+    whole["ingress"][0]["IpPermissions"] += [permission]
+    ruleset, found = CLOUDS["aws"].read(Source("x", json.dumps(whole)))
+    assert ruleset is None
+    assert [one.message for one in found] == ["this permission stands twice"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": 1}', '{"a": 1, "a": 2}'])
