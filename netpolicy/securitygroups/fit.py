@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from netpolicy.securitygroups.model import EVERY_NODE, Form, Group, Peer, Rule
-from netpolicy.securitygroups.prune import prune
+from netpolicy.securitygroups.prune import joined, prune
 from netpolicy.securitygroups.words import group_name, head_of, legal
 
 
@@ -31,7 +31,7 @@ def fit(form: Form, most: int) -> Form:
         every_node,
     )
     groups = [group for group in form.groups if group.name in carried] + list(crowded.values())
-    rules = prune(_joined(copy for rule in form.rules for copy in standing.copies(rule)), every_node)
+    rules = prune(joined(copy for rule in form.rules for copy in standing.copies(rule)), every_node)
     return Form(
         form.cluster,
         tuple(sorted({group.name: group for group in groups}.values(), key=lambda group: group.name)),
@@ -70,12 +70,3 @@ class _Standing:
         peers: list[Peer] = [*self.names(rule.peer)] if isinstance(rule.peer, str) else [rule.peer]
         for group in self.names(rule.group):
             yield from (replace(rule, group=group, peer=peer) for peer in peers)
-
-
-def _joined(rules: Iterable[Rule]) -> list[Rule]:
-    """Equal rules as one, with the statements of all."""
-    found: dict[Rule, Rule] = {}
-    for rule in rules:
-        before = found.get(rule, rule)
-        found[rule] = replace(before, statements=tuple(sorted({*before.statements, *rule.statements})))
-    return list(found.values())

@@ -332,6 +332,36 @@ def test_aws_takes_addresses_where_a_group_would_let_in_the_other_family() -> No
     assert [one.get("IpRanges", [{}])[0].get("CidrIp") for one in rules["IpPermissions"]] == ["10.0.0.1/32"]
 
 
+BOTH = CLUSTER.replace("address: 10.0.0.1", 'interfaces: {eth0: [10.0.0.1, "2001:db8::2"]}')
+
+
+def peers_on_aws(policy: str) -> list[str]:
+    files, _ = shop(policy, BOTH).cloud_files([CLOUDS["aws"]])
+    aws = next(json.loads(one.text) for one in files if one.name == "aws")
+    keys = {"UserIdGroupPairs": "GroupId", "IpRanges": "CidrIp", "Ipv6Ranges": "CidrIpv6"}
+    return [
+        peer[keys[kind]]
+        for rules in aws["ingress"]
+        for one in rules["IpPermissions"]
+        for kind in keys
+        for peer in one.get(kind, ())
+    ]
+
+
+def test_aws_refers_to_a_group_though_the_other_family_is_open_to_all() -> None:
+    policy = "allow app -> db : tcp 1\nallow 0.0.0.0/0 -> db : tcp 1\n"
+    assert peers_on_aws(policy) == ["0.0.0.0/0", "np:shop:app"]
+
+
+def test_aws_says_an_address_once_though_it_stands_for_a_group_and_for_itself() -> None:
+    """A group of one family is told by addresses, and a list with strangers names one of them."""
+    policy = (
+        "allow node core & 10.0.0.0/8 -> db : tcp 1\nallow 10.0.0.0/31 -> db : tcp 1\nallow 10.0.0.1 -> db : tcp 1\n"
+    )
+    peers = peers_on_aws(policy)
+    assert len(set(peers)) == len(peers)
+
+
 # What cannot be said is an error, at its place.
 
 NUMBERED = set(range(1, 256)) - {1, 6, 17, 43, 44, 47, 50, 51, 58, 60, 132}
