@@ -70,20 +70,23 @@ def write_build(pipeline: Pipeline, folder: Path, options: argparse.Namespace) -
 
 
 def chosen_clouds(names: Sequence[str]) -> tuple[Cloud, ...]:
-    """The clouds of these names, all without a name, none for `none`; a name of none is an UnknownCloudError."""
+    """The clouds of these names, all without a name, none for `none` alone; other names are an UnknownCloudError."""
     every = clouds()
     known = [cloud.name for cloud in every]
     for name in names:
         if name not in (*known, "none"):
-            raise UnknownCloudError(name, did_you_mean(name, known) or f"one of {', '.join(known)}, or none")
+            hint = did_you_mean(name, known) or f"one of {', '.join(known)}, or none"
+            raise UnknownCloudError(f"no cloud `{name}`", hint)
+    if "none" in names and set(names) != {"none"}:
+        raise UnknownCloudError("`--cloud none` stands beside the name of a cloud", "leave one of them out")
     return tuple(cloud for cloud in every if not names or cloud.name in names)
 
 
 class UnknownCloudError(Exception):
-    """No target writes security groups for a cloud of this name."""
+    """No target writes security groups for clouds of these names; the text tells why."""
 
-    def __init__(self, name: str, hint: str) -> None:
-        super().__init__(f"no cloud `{name}`")
+    def __init__(self, why: str, hint: str) -> None:
+        super().__init__(why)
         self.hint = hint
 
 

@@ -255,6 +255,15 @@ def test_an_unknown_cloud_is_a_mistake_in_the_command(run: Run) -> None:
     assert not Path("build").exists()
 
 
+@pytest.mark.parametrize("names", [("aws", "none"), ("none", "aws")])
+def test_no_cloud_and_a_cloud_contradict_each_other(names: tuple[str, str], run: Run) -> None:
+    options = [word for name in names for word in ("--cloud", name)]
+    outcome = run("compile", "cluster.yaml", "-o", "build", *options)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err == "error: `--cloud none` stands beside the name of a cloud\n  = hint: leave one of them out\n"
+    assert not Path("build").exists()
+
+
 def test_what_a_cloud_cannot_say_writes_nothing(run: Run, world: Path) -> None:
     place(world, CLUSTER, POLICY + "allow web -> db : tcp 0-22\n")
     outcome = run("compile", "cluster.yaml", "-o", "build")
