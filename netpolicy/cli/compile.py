@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netpolicy.cli.build import Written
     from netpolicy.diagnostic import Diagnostic
     from netpolicy.pipeline import Pipeline
 
@@ -68,13 +71,13 @@ def run(options: argparse.Namespace) -> int:
     from netpolicy.cli.options import today
     from netpolicy.cli.tell import counted, tell, unreadable
     from netpolicy.diagnostic import error, has_errors
-    from netpolicy.pipeline import InputError, Pipeline, unknown_cloud
+    from netpolicy.pipeline import InputError, Pipeline
     from netpolicy.targets import Options
 
-    for name in options.cloud:
-        if name != "none" and (wrong := unknown_cloud(name)) is not None:
-            print(f"error: {wrong[0]}\n  = hint: {wrong[1]}", file=sys.stderr)
-            return UNUSABLE
+    wrong = _wrong_clouds(options.cloud)
+    if wrong is not None:
+        print(f"error: {wrong[0]}\n  = hint: {wrong[1]}", file=sys.stderr)
+        return UNUSABLE
     choices = Options(inline_sets=options.sets == "inline")
     pipeline = Pipeline(
         options.cluster, read, options.as_of or today(), omit_expired=options.omit_expired, options=choices
@@ -95,9 +98,19 @@ def run(options: argparse.Namespace) -> int:
     except OutputError as failure:
         tell([error("NP904", str(failure), hint=failure.hint)], options)
         return UNUSABLE
+    status = max(status, tell(written.found, options))
     if not options.quiet:
-        print(written)
+        print(_said(options.output, written))
     return status
+
+
+def _wrong_clouds(names: Sequence[str]) -> tuple[str, str] | None:
+    """What is wrong with the clouds that the command names, and what to do."""
+    from netpolicy.pipeline import unknown_cloud
+
+    if "none" in names and set(names) != {"none"}:
+        return "`--cloud none` stands beside the name of a cloud", "leave one of them out"
+    return next((wrong for name in names if name != "none" and (wrong := unknown_cloud(name)) is not None), None)
 
 
 def _told(pipeline: Pipeline) -> list[Diagnostic]:
@@ -116,14 +129,19 @@ def _nothing_written(options: argparse.Namespace, why: str) -> int:
     return WRONG
 
 
-def _write(pipeline: Pipeline, options: argparse.Namespace) -> str:
+def _write(pipeline: Pipeline, options: argparse.Namespace) -> Written:
     from netpolicy.cli.build import write_build
     from netpolicy.cli.folder import replacing
+
+    with replacing(Path(options.output)) as fresh:
+        return write_build(pipeline, fresh, options)
+
+
+def _said(target: str, build: Written) -> str:
     from netpolicy.cli.tell import many
 
-    target = Path(options.output)
-    with replacing(target) as fresh:
-        build = write_build(pipeline, fresh, options)
     nodes, classes = many(build.nodes, "node"), many(build.classes, "class", "classes")
     rules, groups = many(build.rules, "rule"), f", {many(build.groups, 'security group')}" if build.groups else ""
-    return f"{target}: {nodes} in {classes}, {rules} at most on a node{groups}, generation {build.generation[:12]}"
+    return (
+        f"{Path(target)}: {nodes} in {classes}, {rules} at most on a node{groups}, generation {build.generation[:12]}"
+    )
