@@ -74,7 +74,8 @@ def other_form(tree: Branch) -> Diagnostic | None:
         return None
     for key, group in tree.entries:
         if normal(key.text).startswith(PREFIX):
-            return error("NP220", f"`{key.text}` is a variable of hosts, and no host is named here", key.span, hint=_LIST)
+            message = f"`{key.text}` is a variable of hosts, and no host is named here"
+            return error("NP220", message, key.span, hint=_LIST)
         if isinstance(member(group, "hosts"), Mapping) or isinstance(member(group, "children"), Mapping):
             return error("NP220", "this is an inventory in YAML, and is read in JSON alone", key.span, hint=_LIST)
     return None
