@@ -13,7 +13,7 @@ from netpolicy.dsl.vocabulary import ATTRIBUTE_WORDS, PROTOCOL_WORDS
 # Statement words of other languages, and what to do instead.
 FOREIGN = {
     **dict.fromkeys(("accept", "permit", "pass"), "write `allow`"),
-    **dict.fromkeys(("drop", "reject", "block"), "write `deny`"),
+    **dict.fromkeys(("drop", "reject", "block", "forbid"), "write `deny`"),
     **dict.fromkeys(("term", "from", "access", "tcp", "udp", "icmp"), "a flow is `allow who -> whom : what`"),
     "default": "what no `allow` admits is dropped; remove this",
     "if": "write `when`",

@@ -1,6 +1,6 @@
 """Reads a policy text into Lark's tree, reporting every syntax error of the file.
 
-After an error reading goes on at the next line that begins with a statement word or `}`: the parser's stack is cut
+After an error reading goes on at the next line that begins with a statement word or `}`, or that is a whole flow: the parser's stack is cut
 back to where the broken statement began, so one mistake costs one statement. A broken `when` header keeps its block.
 """
 
@@ -47,6 +47,7 @@ _RESUME = re.compile(
     "(?:[^"\\\n]|\\[^\n])*+" | "[^\n]*[^\n{{}}\s] | \#[^\n]*
     | (?P<brace>[{{}}])
     | ^[ \t]*(?P<word>(?:{"|".join(STATEMENT_WORDS)})(?![A-Za-z0-9_-]))
+    | ^[ \t]*(?P<other>(?!node\b)[A-Za-z]++)(?=[ \t]++(?!except\b)[A-Za-z0-9("](?>[^\n]*?->)[^\n]*?[ \t]:[ \t])
     """,
     re.MULTILINE | re.VERBOSE,
 )
@@ -298,6 +299,8 @@ def _skip(reading: _Reading, at: int, header: bool, skipping: int) -> int:
     for found in _RESUME.finditer(reading.source.text, at):
         if found["word"]:
             return found.start("word")
+        if found["other"] and found.start("other") > at:  # a whole flow on a line, by another word
+            return found.start("other")
         if found["brace"] == "{":
             if header:
                 _open_broken_block(reading, found.start())
