@@ -1,7 +1,8 @@
 """Reads a policy text into Lark's tree, reporting every syntax error of the file.
 
-After an error reading goes on at the next line that begins with a statement word or `}`, or that is a whole flow: the parser's stack is cut
-back to where the broken statement began, so one mistake costs one statement. A broken `when` header keeps its block.
+After an error reading goes on at the next line that begins with a statement word or `}`, or holds a whole flow: the
+parser's stack is cut back to where the broken statement began, so one mistake costs one statement. A broken `when`
+header keeps its block.
 """
 
 from __future__ import annotations
