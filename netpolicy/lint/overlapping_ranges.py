@@ -83,7 +83,7 @@ def _meet(one: Statement, other: Statement, nodes: AddressSet) -> bool:
 
 
 def _grouped(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
-    """Every pair once, those of a service together, which comes first in each; the one with most pairs takes its own."""
+    """Every pair once, those of a service together and it first in each; who has most pairs takes its own first."""
     of_service: dict[str, list[Pair]] = {}
     for pair in pairs:
         for opened, _ in pair:
