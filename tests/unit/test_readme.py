@@ -23,6 +23,8 @@ def test_the_example_of_the_readme(
     Path("example.netpol").write_text(policy, encoding="utf-8")
     Path("cluster.yaml").write_text(cluster, encoding="utf-8")
     day = ["--as-of", "2026-06-01"]
+    assert main(["fmt", "--check", "example.netpol", "--quiet"]) == 0
+    capsys.readouterr()
     assert main(["compile", "cluster.yaml", "-o", "build/", *day]) == 0
     compiled = capsys.readouterr().out
     assert main(["matrix", "cluster.yaml", *day]) == 0
