@@ -152,9 +152,14 @@ class Pipeline:
         return Context(policy, self.plans, self.files, frozenset(self._shipped))
 
     @property
+    def faults(self) -> list[Diagnostic]:
+        """Everything that is wrong, up to the promises."""
+        return [*self._cluster[1], *self._files[1], *self._policy[1], *self.promises]
+
+    @property
     def diagnostics(self) -> list[Diagnostic]:
-        """Everything that is wrong, up to the promises, and what lint finds."""
-        return [*self._cluster[1], *self._files[1], *self._policy[1], *self.promises, *self.lint]
+        """Everything that is wrong, and what lint finds."""
+        return [*self.faults, *self.lint]
 
     def built(self, progress: Callable[[int], object] = lambda _: None) -> Iterator[tuple[Built, list[Diagnostic]]]:
         """The files of each class of nodes, one class at a time; `progress` hears of the nodes done."""
@@ -185,9 +190,11 @@ class Pipeline:
 
     def cloud_files(self, chosen: Sequence[Cloud]) -> tuple[list[CloudFile], list[Diagnostic]]:
         """The neutral form and a file for each cloud; none when one of them cannot say what the policy says."""
+        if not chosen:
+            return [], []
         form, found = self.form
-        if form is None or self.cluster is None or not chosen:
-            return [], [*found] if chosen else []
+        if form is None or self.cluster is None:
+            return [], found
         files = [CloudFile("groups", "groups.json", as_json(form))]
         addresses = inventory(self.cluster)
         for cloud in chosen:

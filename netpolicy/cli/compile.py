@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ EXAMPLES = (
     "netpolicy compile cluster.yaml -o build/",
     "netpolicy compile cluster.yaml -o build/ --serial 42 --sets inline --cloud none",
 )
+
+_NO_CLOUD = "none"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -68,13 +71,13 @@ def run(options: argparse.Namespace) -> int:
     from netpolicy.cli.options import today
     from netpolicy.cli.tell import counted, tell, unreadable
     from netpolicy.diagnostic import error, has_errors
-    from netpolicy.pipeline import InputError, Pipeline, unknown_cloud
+    from netpolicy.pipeline import InputError, Pipeline
     from netpolicy.targets import Options
 
-    for name in options.cloud:
-        if name != "none" and (wrong := unknown_cloud(name)) is not None:
-            print(f"error: {wrong[0]}\n  = hint: {wrong[1]}", file=sys.stderr)
-            return UNUSABLE
+    wrong = _wrong_clouds(options.cloud)
+    if wrong is not None:
+        print("error: {}\n  = hint: {}".format(*wrong), file=sys.stderr)
+        return UNUSABLE
     choices = Options(inline_sets=options.sets == "inline")
     pipeline = Pipeline(
         options.cluster, read, options.as_of or today(), omit_expired=options.omit_expired, options=choices
@@ -100,12 +103,22 @@ def run(options: argparse.Namespace) -> int:
     return status
 
 
+def _wrong_clouds(names: Sequence[str]) -> tuple[str, str] | None:
+    """What is wrong with the clouds that are asked for, and what to do; None where nothing is."""
+    from netpolicy.diagnostic import one_line
+    from netpolicy.pipeline import unknown_cloud
+
+    if _NO_CLOUD in names:
+        return (f"`--cloud {_NO_CLOUD}` stands alone", "name clouds, or none") if set(names) != {_NO_CLOUD} else None
+    wrong = next((wrong for name in names if (wrong := unknown_cloud(name)) is not None), None)
+    return (one_line(wrong[0]), wrong[1]) if wrong is not None else None
+
+
 def _told(pipeline: Pipeline) -> list[Diagnostic]:
     """All that is found but the notices of lint rules, which `netpolicy lint` gives."""
     from netpolicy.diagnostic import Severity
 
-    hygiene = [one for one in pipeline.lint if one.severity is Severity.NOTICE]
-    return [one for one in pipeline.diagnostics if one not in hygiene]
+    return [*pipeline.faults, *(one for one in pipeline.lint if one.severity is not Severity.NOTICE)]
 
 
 def _nothing_written(options: argparse.Namespace, why: str) -> int:

@@ -280,6 +280,13 @@ def test_an_unknown_cloud_is_a_mistake_in_the_command(run: Run) -> None:
     assert not Path("build").exists()
 
 
+def test_no_cloud_stands_alone(run: Run) -> None:
+    outcome = run("compile", "cluster.yaml", "-o", "build", "--cloud", "aws", "--cloud", "none")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err == "error: `--cloud none` stands alone\n  = hint: name clouds, or none\n"
+    assert not Path("build").exists()
+
+
 def test_what_a_cloud_cannot_say_writes_nothing(run: Run, world: Path) -> None:
     place(world, CLUSTER, POLICY + "allow web -> db : tcp 0-22\n")
     outcome = run("compile", "cluster.yaml", "-o", "build")
