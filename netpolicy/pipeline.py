@@ -21,6 +21,7 @@ from netpolicy.policy.cluster import Cluster
 from netpolicy.policy.clusterfile import read_cluster
 from netpolicy.policy.load import Place, Reader, Unreadable, load
 from netpolicy.policy.model import Policy
+from netpolicy.policy.names import collect
 from netpolicy.policy.resolve import may_follow, resolve
 from netpolicy.registry import modules
 from netpolicy.securitygroups.inventory import inventory
@@ -149,7 +150,7 @@ class Pipeline:
         return [*lint_cluster(cluster), *of_policy]
 
     def _context(self, policy: Policy) -> Context:
-        return Context(policy, self.plans, self.files, frozenset(self._shipped))
+        return Context(policy, collect(self.files)[0], self.files, frozenset(self._shipped))
 
     @property
     def faults(self) -> list[Diagnostic]:

@@ -19,7 +19,7 @@ from netpolicy.data import folder
 from netpolicy.diagnostic import Diagnostic, did_you_mean, error
 from netpolicy.dsl.expected import blame, missing
 from netpolicy.dsl.failure import failure
-from netpolicy.dsl.vocabulary import DECLARING_WORDS, RESERVED_WORDS, STATEMENT_WORDS, terminals
+from netpolicy.dsl.vocabulary import DECLARING_WORDS, RESERVED_WORDS, STATEMENT_WORDS, TEXT, terminals
 from netpolicy.source import Source, Span
 
 DEEPEST = 50
@@ -35,7 +35,7 @@ _OTHER_BLOCK = re.compile(r"(?:else|elif|if|unless)\b[^\n{]*(?=\{)")  # it is re
 _NAME_OR_TEXT = re.compile(r'[A-Za-z][A-Za-z0-9_-]*|"[^"\n]*"')
 _RESUME = re.compile(
     rf"""
-    "(?:[^"\\\n]|\\[^\n])*+" | "[^\n]*[^\n{{}}\s] | \#[^\n]*
+    {TEXT} | "[^\n]*[^\n{{}}\s] | \#[^\n]*
     | (?P<brace>[{{}}])
     | ^[ \t]*(?P<word>(?:{"|".join(STATEMENT_WORDS)})(?![A-Za-z0-9_-]))
     """,
