@@ -11,8 +11,8 @@ CLUSTER := rules/clusters/twenty.yaml
 
 demo: $(STAMP)
 	@$(BIN)/netpolicy compile $(CLUSTER) -o build/twenty
-	@$(BIN)/netpolicy matrix $(CLUSTER) --by role
-	@echo "The rules of every node are in build/twenty/nodes/, what was compiled from what in build/twenty/manifest.json."
+	@$(BIN)/netpolicy matrix $(CLUSTER) --by role --quiet
+	@echo "The rules of every node are in build/twenty/nodes/, the security groups in build/twenty/cloud/, what was compiled from what in manifest.json."
 
 check: $(STAMP)
 	@$(BIN)/ruff check --quiet

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
-from netpolicy.diagnostic import Diagnostic, did_you_mean, error, has_errors
+from netpolicy.diagnostic import Diagnostic, Severity, did_you_mean, error, has_errors
 from netpolicy.dsl.syntax import PolicyFile
 from netpolicy.flow.classes import classes
 from netpolicy.flow.model import NodeClass, Plan
@@ -189,6 +189,19 @@ class Pipeline:
             names = [one.text for one in self.cluster.clouds] or ["none"]
         return tuple(cloud for cloud in clouds() if not names or cloud.name in names)
 
+    def security_groups(self, names: Sequence[str] = ()) -> tuple[list[CloudFile], list[Diagnostic]]:
+        """The files of the clouds that the names, or the cluster, ask for, or none with an error.
+
+        Where nobody asks, those of every cloud that can say the policy: what others cannot say is a warning.
+        """
+        chosen = self.chosen_clouds(names)
+        files, found = self.cloud_files(chosen)
+        asked = bool(names) or self.cluster is None or self.cluster.clouds is not None
+        if asked or not has_errors(found):
+            return files, found
+        able = [cloud for cloud in chosen if not has_errors(self.cloud_files([cloud])[1])]
+        return self.cloud_files(able)[0], [_left_out(one) for one in found]
+
     def cloud_files(self, chosen: Sequence[Cloud]) -> tuple[list[CloudFile], list[Diagnostic]]:
         """The neutral form and a file for each cloud; none when one of them cannot say what the policy says."""
         if not chosen:
@@ -203,6 +216,11 @@ class Pipeline:
             found = [*found, *limits]
             files.append(CloudFile(cloud.name, cloud.file, cloud.render(ruleset)))
         return ([] if has_errors(found) else files), found
+
+
+def _left_out(one: Diagnostic) -> Diagnostic:
+    """What a cloud cannot say, where nobody asked for it."""
+    return replace(one, severity=Severity.WARNING, message=f"{one.message}; its security groups are left out")
 
 
 def unknown_cloud(name: str) -> tuple[str, str] | None:

@@ -37,6 +37,7 @@ class Written:
     rules: int
     generation: str
     groups: int
+    found: tuple[Diagnostic, ...]
 
 
 class NotLoweredError(Exception):
@@ -52,10 +53,10 @@ def write_build(pipeline: Pipeline, folder: Path, options: argparse.Namespace) -
     policy = pipeline.policy
     assert policy is not None
     build = _Build(pipeline, policy, folder, options)
-    clouds, found = pipeline.cloud_files(pipeline.chosen_clouds(options.cloud))
+    clouds, found = pipeline.security_groups(options.cloud)
     if has_errors(found):
         raise NotLoweredError(found)
-    build.add_clouds(clouds)
+    build.add_clouds(clouds, found)
     with _progress(len(policy.cluster.nodes), options) as progress:
         for built, found in pipeline.built():
             if has_errors(found):
@@ -89,12 +90,14 @@ class _Build:
         self.class_of: dict[str, str] = {}
         self.classes: dict[str, dict[str, Any]] = {}
         self.clouds: dict[str, dict[str, Any]] = {}
+        self.found: tuple[Diagnostic, ...] = ()
         self.most = 0
         (folder / "classes").mkdir()
         (folder / "nodes").mkdir()
 
-    def add_clouds(self, files: Sequence[CloudFile]) -> None:
-        """Writes the security groups of the whole cluster."""
+    def add_clouds(self, files: Sequence[CloudFile], found: Sequence[Diagnostic]) -> None:
+        """Writes the security groups of the whole cluster; `found` is what some cloud cannot say."""
+        self.found = tuple(found)
         for one in files:
             home = self.folder / "cloud"
             home.mkdir(exist_ok=True)
@@ -120,7 +123,8 @@ class _Build:
         generation = _generation(self.class_of)
         (self.folder / MANIFEST).write_text(json_text(self._manifest(generation)), encoding="utf-8")
         form = self.pipeline.form[0] if self.clouds else None
-        return Written(len(self.class_of), len(self.classes), self.most, generation, len(form.groups) if form else 0)
+        groups = len(form.groups) if form else 0
+        return Written(len(self.class_of), len(self.classes), self.most, generation, groups, self.found)
 
     def _write_nodes(self, built: Built, digest: str) -> None:
         """A folder for each node of the class. There may be very many, so paths are plain texts here."""

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netpolicy.cli.build import Written
     from netpolicy.diagnostic import Diagnostic
     from netpolicy.pipeline import Pipeline
 
@@ -22,8 +25,6 @@ EXAMPLES = (
     "netpolicy compile cluster.yaml -o build/",
     "netpolicy compile cluster.yaml -o build/ --serial 42 --sets inline --cloud none",
 )
-
-_NO_CLOUD = "none"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
 
     wrong = _wrong_clouds(options.cloud)
     if wrong is not None:
-        print("error: {}\n  = hint: {}".format(*wrong), file=sys.stderr)
+        print(f"error: {wrong[0]}\n  = hint: {wrong[1]}", file=sys.stderr)
         return UNUSABLE
     choices = Options(inline_sets=options.sets == "inline")
     pipeline = Pipeline(
@@ -98,20 +99,19 @@ def run(options: argparse.Namespace) -> int:
     except OutputError as failure:
         tell([error("NP904", str(failure), hint=failure.hint)], options)
         return UNUSABLE
+    status = max(status, tell(written.found, options))
     if not options.quiet:
-        print(written)
+        print(_said(options.output, written))
     return status
 
 
 def _wrong_clouds(names: Sequence[str]) -> tuple[str, str] | None:
-    """What is wrong with the clouds that are asked for, and what to do; None where nothing is."""
-    from netpolicy.diagnostic import one_line
+    """What is wrong with the clouds that the command names, and what to do."""
     from netpolicy.pipeline import unknown_cloud
 
-    if _NO_CLOUD in names:
-        return (f"`--cloud {_NO_CLOUD}` stands alone", "name clouds, or none") if set(names) != {_NO_CLOUD} else None
-    wrong = next((wrong for name in names if (wrong := unknown_cloud(name)) is not None), None)
-    return (one_line(wrong[0]), wrong[1]) if wrong is not None else None
+    if "none" in names and set(names) != {"none"}:
+        return "`--cloud none` stands beside the name of a cloud", "leave one of them out"
+    return next((wrong for name in names if name != "none" and (wrong := unknown_cloud(name)) is not None), None)
 
 
 def _told(pipeline: Pipeline) -> list[Diagnostic]:
@@ -129,14 +129,19 @@ def _nothing_written(options: argparse.Namespace, why: str) -> int:
     return WRONG
 
 
-def _write(pipeline: Pipeline, options: argparse.Namespace) -> str:
+def _write(pipeline: Pipeline, options: argparse.Namespace) -> Written:
     from netpolicy.cli.build import write_build
     from netpolicy.cli.folder import replacing
+
+    with replacing(Path(options.output)) as fresh:
+        return write_build(pipeline, fresh, options)
+
+
+def _said(target: str, build: Written) -> str:
     from netpolicy.cli.tell import many
 
-    target = Path(options.output)
-    with replacing(target) as fresh:
-        build = write_build(pipeline, fresh, options)
     nodes, classes = many(build.nodes, "node"), many(build.classes, "class", "classes")
     rules, groups = many(build.rules, "rule"), f", {many(build.groups, 'security group')}" if build.groups else ""
-    return f"{target}: {nodes} in {classes}, {rules} at most on a node{groups}, generation {build.generation[:12]}"
+    return (
+        f"{Path(target)}: {nodes} in {classes}, {rules} at most on a node{groups}, generation {build.generation[:12]}"
+    )

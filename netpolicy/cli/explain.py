@@ -27,7 +27,8 @@ def run(options: argparse.Namespace) -> int:
     for code in options.codes:
         text = page(code.upper())
         if text is None:
-            hint = did_you_mean(code, codes()) or "run `netpolicy explain` for all codes"
+            alike = [one for one in codes() if one.startswith(code[:4].upper()) or one.endswith(code)]
+            hint = did_you_mean(code, alike) or "run `netpolicy explain` for all codes"
             print(f"error: no code `{one_line(code)}`\n  = hint: {hint}", file=sys.stderr)
             status = UNUSABLE
         else:

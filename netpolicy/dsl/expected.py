@@ -8,10 +8,10 @@ from netpolicy.diagnostic import Diagnostic, did_you_mean, error
 from netpolicy.dsl.failure import ATTRIBUTES, FLOWS, STATEMENTS, Failure, phrase, short
 from netpolicy.dsl.habits import FOREIGN, FOREIGN_ATTRIBUTES, HABITS
 from netpolicy.dsl.mistakes import MISTAKES
-from netpolicy.dsl.vocabulary import ATTRIBUTE_WORDS, RESERVED_WORDS, STATEMENT_WORDS
+from netpolicy.dsl.vocabulary import ATTRIBUTE_WORDS, PLACE_WORDS, RESERVED_WORDS, STATEMENT_WORDS, terminals
 from netpolicy.source import Span
 
-_KEYWORDS = frozenset({"EXCEPT", "EXACTLY", "LEAST", "NO", "WITH", "ALONE"})
+_KEYWORDS = terminals(PLACE_WORDS)
 _BEGINS = "a statement begins with allow, deny, never, expect, role, service, …"
 _COMMENT = re.compile(r"//|/\*|--\s|;|!")
 _CONFLICT = re.compile(r"<{7}|={7}|>{7}|\|{7}")
@@ -91,6 +91,8 @@ def _ending(failed: Failure) -> str:
     text, line = failed.text, failed.line
     if line.startswith(("//", "/*", "--")):
         return "a comment begins with `#`"
+    if text == ";" and line[1:].lstrip()[:1].isdigit():
+        return "ports are separated by `,`"
     if text == ";":
         return "remove it; a statement ends with its line"
     if text == "\\":

@@ -13,7 +13,7 @@ from netpolicy.dsl.vocabulary import ATTRIBUTE_WORDS, PROTOCOL_WORDS
 # Statement words of other languages, and what to do instead.
 FOREIGN = {
     **dict.fromkeys(("accept", "permit", "pass"), "write `allow`"),
-    **dict.fromkeys(("drop", "reject", "block"), "write `deny`"),
+    **dict.fromkeys(("drop", "reject", "block", "forbid"), "write `deny`"),
     **dict.fromkeys(("term", "from", "access", "tcp", "udp", "icmp"), "a flow is `allow who -> whom : what`"),
     "default": "what no `allow` admits is dropped; remove this",
     "if": "write `when`",
@@ -149,8 +149,16 @@ def _unquoted_text(failed: Failure) -> Diagnostic | None:
     place = failed.run(r"'[^'\n]*'|<[^>\n]*>|[\w./$-][^\s{}\"`]*")
     if place.text == failed.text and not failed.text[:1].isalnum():
         return None
-    hint = f'in double quotes: `"{short(place.text.strip(_OTHER_QUOTES))}"`'
+    words = place.text.strip(_OTHER_QUOTES) if place.text[:1] in _OTHER_QUOTES else _up_to_attribute(failed.line)
+    hint = f'in double quotes: `"{short(words or place.text)}"`'
     return failed.told("NP101", f"expected a text, found `{short(place.text)}`", hint, place)
+
+
+def _up_to_attribute(line: str) -> str:
+    """The words of a text that has no quotes: as far as the next attribute, brace, quote or comment."""
+    words = re.split(r"[{}\"#`,]", line, maxsplit=1)[0].split()
+    end = next((at for at, word in enumerate(words) if at and word in ATTRIBUTE_WORDS), len(words))
+    return " ".join(words[:end])
 
 
 def _foreign_date(failed: Failure) -> Diagnostic | None:

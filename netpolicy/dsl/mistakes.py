@@ -181,6 +181,9 @@ def _colon_of_address(failed: Failure) -> Diagnostic | None:
 
 
 def _reserved(failed: Failure) -> Diagnostic | None:
+    if failed.statement == "OPTION" and failed.behind == "=" and failed.kind in _RESERVED_TOKENS | STATEMENTS:
+        hint = "such as `option egress = enforced` or `option refuse = reject`"
+        return failed.told("NP123", f"`{failed.text}` is no value of an option", hint)
     if phrase(failed.accepts)[0] == "a name" and failed.kind in _RESERVED_TOKENS:
         return failed.told("NP108", f"`{failed.text}` is a reserved word and cannot be a name", "choose another name")
     if phrase(failed.accepts)[0] == "a name" and failed.kind.lower() in PROTOCOL_WORDS:
@@ -194,9 +197,13 @@ def _connective(failed: Failure) -> Diagnostic | None:
     """`and`, `or`, `not` in a selector; `&`, `,` and their like in a condition."""
     if failed.wants("AND", "LBRACE") and failed.text in ("&", "&&", "|", "||", ","):
         return failed.told("NP101", f"`{failed.text}` does not join conditions", "write `and` or `or`")
+    if failed.text == "&" and failed.behind == "&" and failed.glued and failed.previous is not None:
+        hint = "`and` joins conditions" if failed.statement == "WHEN" else "`&` is and"
+        return failed.told("NP101", "`&&` is no sign of the language", hint, failed.previous.to(failed.span))
     if failed.text == "!" and "NOT" in failed.accepts:
         return failed.told("NP101", "`!` does not negate", "write `not`")
-    signs = {"and": "`&` is and", "or": "`,` is or", **dict.fromkeys(("not", "!", "~"), "write `all except …`")}
+    either = dict.fromkeys(("or", "|", "||"), "`,` is or")
+    signs = {"and": "`&` is and", **either, **dict.fromkeys(("not", "!", "~"), "write `all except …`")}
     selecting = {"ARROW", "AMPERSAND"} & failed.accepts or "ALL" in failed.accepts
     if selecting and "NOT" not in failed.accepts and "AND" not in failed.accepts and failed.text in signs:
         return failed.told("NP101", f"`{failed.text}` cannot stand in a selector", signs[failed.text])

@@ -1,7 +1,8 @@
 """Reads a policy text into Lark's tree, reporting every syntax error of the file.
 
-After an error reading goes on at the next line that begins with a statement word or `}`: the parser's stack is cut
-back to where the broken statement began, so one mistake costs one statement. A broken `when` header keeps its block.
+After an error reading goes on at the next line that begins with a statement word or `}`, or holds a whole flow: the
+parser's stack is cut back to where the broken statement began, so one mistake costs one statement. A broken `when`
+header keeps its block.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from netpolicy.data import folder
 from netpolicy.diagnostic import Diagnostic, did_you_mean, error
 from netpolicy.dsl.expected import blame, missing
 from netpolicy.dsl.failure import failure
-from netpolicy.dsl.vocabulary import DECLARING_WORDS, RESERVED_WORDS, STATEMENT_WORDS, TEXT, terminals
+from netpolicy.dsl.vocabulary import (
+    ATTRIBUTE_WORDS,
+    DECLARING_WORDS,
+    PLACE_WORDS,
+    RESERVED_WORDS,
+    STATEMENT_WORDS,
+    TEXT,
+    terminals,
+)
 from netpolicy.source import Source, Span
 
 DEEPEST = 50
@@ -29,6 +38,8 @@ _LONGEST_AT = 4  # `a@eth0@eth1`: each takes from the one before
 _BYTE_ORDER_MARK = "\ufeff"
 _DECLARING = terminals(DECLARING_WORDS)
 _STATEMENT_TOKENS = terminals(STATEMENT_WORDS)
+_WORDS = terminals((*RESERVED_WORDS, *ATTRIBUTE_WORDS, *PLACE_WORDS))
+_GOES_ON = re.compile(r"[A-Za-z0-9_]|-[A-Za-z0-9]")
 # What stands behind a whole statement and still belongs to it: what was read is not what was meant.
 _SPOILING = frozenset({"EQUAL", "ASSIGN", "COLON", "STRING"})
 _OTHER_BLOCK = re.compile(r"(?:else|elif|if|unless)\b[^\n{]*(?=\{)")  # it is read as the block of a broken `when`
@@ -38,6 +49,7 @@ _RESUME = re.compile(
     {TEXT} | "[^\n]*[^\n{{}}\s] | \#[^\n]*
     | (?P<brace>[{{}}])
     | ^[ \t]*(?P<word>(?:{"|".join(STATEMENT_WORDS)})(?![A-Za-z0-9_-]))
+    | ^[ \t]*(?P<other>(?!node\b)[A-Za-z]++)(?=[ \t]++(?!except\b)[A-Za-z0-9("](?>[^\n]*?->)[^\n]*?[ \t]:[ \t])
     """,
     re.MULTILINE | re.VERBOSE,
 )
@@ -141,12 +153,19 @@ def _read_from(reading: _Reading, start: int) -> int | None:
             token = next(tokens, None)
             if token is None:
                 return None
+            if _is_beginning(token, reading.source.text):
+                return _recover(reading, token.start_pos or 0, "")
             _require_own_line(reading, token)
             if _is_too_deep(reading, token):
                 return _leave_out(reading, token)
             reading.feed(token)
         except UnexpectedInput as unexpected:
-            return _recover(reading, unexpected)
+            return _recover(reading, *_failure(unexpected))
+
+
+def _is_beginning(token: Token, text: str) -> bool:
+    """True for a keyword that is only the beginning of a longer word: the lexer takes `allow` out of `allows`."""
+    return token.type in _WORDS and _GOES_ON.match(text, token.end_pos or 0) is not None
 
 
 def _require_own_line(reading: _Reading, token: Token) -> None:
@@ -195,9 +214,8 @@ def _leave_out(reading: _Reading, token: Token) -> int:
     return len(reading.source.text)
 
 
-def _recover(reading: _Reading, unexpected: UnexpectedInput) -> int:
+def _recover(reading: _Reading, at: int, kind: str) -> int:
     """Reports one error and cuts the broken statement off the stack; answers where reading goes on."""
-    at, kind = _failure(unexpected)
     accepts = reading.accepts()
     complete = "ROLE" in accepts  # the statement before could have ended here: keep it
     if kind == "RBRACE" and not reading.open_braces():
@@ -283,6 +301,8 @@ def _skip(reading: _Reading, at: int, header: bool, skipping: int) -> int:
     for found in _RESUME.finditer(reading.source.text, at):
         if found["word"]:
             return found.start("word")
+        if found["other"] and found.start("other") > at:  # a whole flow on a line, by another word
+            return found.start("other")
         if found["brace"] == "{":
             if header:
                 _open_broken_block(reading, found.start())

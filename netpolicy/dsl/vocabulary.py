@@ -14,6 +14,8 @@ OTHER_WORDS = ("all", "world", "outside", "self", "node", "exists", "not", "and"
 RESERVED_WORDS = frozenset((*STATEMENT_WORDS, *PROTOCOL_WORDS, *OTHER_WORDS))
 ATTRIBUTE_WORDS = ("because", "source", "owner", "ticket", "expires", "review", "tag", "log")
 """Not reserved: they mean something only behind a flow or a demand."""
+PLACE_WORDS = ("except", "exactly", "least", "no", "with", "alone")
+"""Not reserved: they mean something only in a selector or a demand."""
 TEXT = r'"(?:[^"\\\n]|\\[^\n])*+"'
 """A pattern of quoted texts, as STRING of the grammar."""
 

@@ -9,12 +9,17 @@ from netpolicy.lint import Context, LintRule, Opened, Range, range_text
 from netpolicy.packet.addresses import AddressSet
 from netpolicy.policy.model import Statement
 
+Pair = tuple[tuple[Opened, Range], tuple[Opened, Range]]
+_SHOWN = 3
+"""Services that are shown beside the one that they overlap."""
+
 PAGE = """\
 # NP503: port ranges overlap
 
 Two services are opened to the same nodes from the same sources, and a range of one holds ports of the other. To close
 the one leaves those ports open by the other, and two programs may want the same port. Give them ranges of their own,
-or one service for both. Of each two services one overlap is shown; ranges that are equal are not.
+or one service for both. Of each two services one overlap is shown, those of a service with several others together;
+ranges that are equal are not.
 
 ## Bad
 
@@ -39,20 +44,20 @@ allow all -> redis : internal
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    """Found once for two services, at the one whose range begins first."""
+    """Found once for two services: at the one that overlaps most others, else at the one whose range begins first."""
     opened: dict[tuple[str, Range], dict[tuple[str, str], Opened]] = {}
     for one in context.opened():
         sides = (one.statement.who.text, one.statement.whom.text)  # equal text, equal addresses
         for ports in one.ranges:
             opened.setdefault((one.name, ports), {}).setdefault(sides, one)
-    found: dict[frozenset[str], Diagnostic] = {}
+    found: dict[frozenset[str], Pair] = {}
     for (name, ports), (other_name, other) in overlaps(opened):
         services = frozenset((name, other_name))
         if services not in found:
             met = _meeting(opened[name, ports].values(), opened[other_name, other].values(), context.policy.nodes)
             if met is not None:
-                found[services] = _finding((met[0], ports), (met[1], other))
-    yield from found.values()
+                found[services] = ((met[0], ports), (met[1], other))
+    yield from map(_finding, _grouped(found.values()))
 
 
 def overlaps(opened: Iterable[tuple[str, Range]]) -> Iterator[tuple[tuple[str, Range], tuple[str, Range]]]:
@@ -77,10 +82,36 @@ def _meet(one: Statement, other: Statement, nodes: AddressSet) -> bool:
     return any(who.of(family) for family in whom.families())
 
 
-def _finding(one: tuple[Opened, Range], other: tuple[Opened, Range]) -> Diagnostic:
-    (first, first_ports), (second, second_ports) = one, other
-    message = f"`{first.name}` and `{second.name}` overlap, and the same nodes are open to both"
-    labels = (Label(first.span, range_text(first_ports)), Label(second.span, range_text(second_ports)))
+def _grouped(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
+    """Every pair once, those of a service together and it first in each; who has most pairs takes its own first."""
+    of_service: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        for opened, _ in pair:
+            of_service.setdefault(opened.name, []).append(pair)
+    told: set[frozenset[str]] = set()
+    for name, its in sorted(of_service.items(), key=lambda one: -len(one[1])):
+        left = [pair for pair in its if _services(pair) not in told]
+        told.update(map(_services, left))
+        if len(left) > 1:
+            yield [pair if pair[0][0].name == name else pair[::-1] for pair in left]
+        elif left:
+            yield left
+
+
+def _services(pair: Pair) -> frozenset[str]:
+    return frozenset(opened.name for opened, _ in pair)
+
+
+def _finding(pairs: list[Pair]) -> Diagnostic:
+    """What is told of a service and all those that it overlaps."""
+    shown, more = [pairs[0][0], *(other for _, other in pairs[:_SHOWN])], len(pairs) - _SHOWN
+    first, *others = (f"`{opened.name}`" for opened, _ in shown)
+    if len(pairs) == 1:
+        message = f"{first} and {others[0]} overlap, and the same nodes are open to both"
+    else:
+        last = f"{more} more" if more > 0 else others.pop()
+        message = f"{first} overlaps {', '.join(others)} and {last}, and the same nodes are open to them"
+    labels = (Label(opened.span, range_text(ports)) for opened, ports in shown)
     hint = "closing one leaves their common ports open; keep the ranges apart, or open them as one service"
     return RULE.finding(message, *labels, hint=hint)
 

@@ -9,7 +9,7 @@ from netpolicy.dsl.syntax import Name, Value
 from netpolicy.packet.addresses import AddressSet, Family, address_text
 from netpolicy.packet.intervals import canonical
 from netpolicy.policy.cluster import Address, Cluster, Network, Node
-from netpolicy.policy.inventory import compose_inventory, other_form
+from netpolicy.policy.inventory import compose_inventory, ini_form, other_form
 from netpolicy.policy.nodes import Nodes
 from netpolicy.policy.values import Entries, Values
 from netpolicy.policy.yamltree import Branch, Sequence, compose
@@ -24,6 +24,9 @@ _NEEDED = (("policy", "policy: als/seed.netpol"), ("nodes", "nodes: {core: {role
 
 def read_cluster(source: Source) -> tuple[Cluster | None, list[Diagnostic]]:
     """The cluster of a file. With an error among the findings it holds what could be read, and must not be used."""
+    strange = ini_form(source)
+    if strange is not None:
+        return None, [strange]
     inventory = compose_inventory(source)
     tree, found = inventory or compose(source)
     if tree is None:

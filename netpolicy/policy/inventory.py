@@ -31,6 +31,8 @@ _HOST_LEVEL = 3  # {"_meta": {"hostvars": {HOST: {VARIABLE: VALUE}}}}
 _GROUP_PARTS = ("hosts", "children", "vars")
 _OBJECT = re.compile(r"\ufeff?\s*\{")
 _META = re.compile(r'"_meta"\s*:\s*\{')
+_FIRST_LINE = re.compile(r"\ufeff?(?:[ \t]*(?:[#;][^\n]*)?\r?\n)*+(?P<line>[^\r\n]+)")
+_SECTION = re.compile(r"\[[A-Za-z0-9_.-]+(:(vars|children|hosts))?\]\s*(#.*)?")
 _LIST = "write it with `ansible-inventory -i INVENTORY --list`, without `--yaml` and `--export`"
 
 
@@ -54,11 +56,26 @@ def _wanted(variable: str, value: Any) -> bool:
     return normal(variable).startswith(PREFIX) or variable == HOST or is_card(variable, value)
 
 
+def ini_form(source: Source) -> Diagnostic | None:
+    """An error where a text is an inventory in INI: its first line that says something is a group in brackets."""
+    first = _FIRST_LINE.match(source.text)
+    if first is None or not _SECTION.fullmatch(first["line"]):
+        return None
+    place = Span(source, first.start("line"), first.end("line"))
+    return error("NP220", "this is an inventory in INI, and is read in JSON alone", place, hint=_LIST)
+
+
 def other_form(tree: Branch) -> Diagnostic | None:
-    """An error where a tree is an inventory in YAML: whether group_vars and host_vars are in it cannot be seen."""
+    """An error where a tree is an inventory in YAML: whether group_vars and host_vars are in it cannot be seen.
+
+    Variables alone are those of a group or of a single host.
+    """
     if not isinstance(tree, Mapping) or member(tree, "nodes") is not None:
         return None
     for key, group in tree.entries:
+        if normal(key.text).startswith(PREFIX):
+            message = f"`{key.text}` is a variable of hosts, and no host is named here"
+            return error("NP220", message, key.span, hint=_LIST)
         if isinstance(member(group, "hosts"), Mapping) or isinstance(member(group, "children"), Mapping):
             return error("NP220", "this is an inventory in YAML, and is read in JSON alone", key.span, hint=_LIST)
     return None
@@ -81,8 +98,10 @@ class _Inventory:
         self.differing: set[str] = set()
         self.misspelt: set[str] = set()
 
-    def cluster(self, tree: Mapping, hosts: Mapping) -> Mapping:
-        """The tree of a cluster file; what an error was told of is left out."""
+    def cluster(self, tree: Mapping, hosts: Mapping) -> Mapping | None:
+        """The tree of a cluster file; what an error was told of is left out. None for one of another form."""
+        if self._exported(tree):
+            return None
         self._groups(tree, {name.text for name, _ in hosts.entries})
         native: dict[str, Branch] = {}
         nodes = [node for name, variables in hosts.entries if (node := self._host(name, variables)) is not None]
@@ -100,8 +119,18 @@ class _Inventory:
             self.values.fail("NP209", f"no host has `{POLICY}`", top, hint)
         return _tree(native, tree.span)
 
+    def _exported(self, tree: Mapping) -> bool:
+        """Tells of the first group whose variables reach no host; what hosts lack is no mistake of its own then."""
+        for name, group in tree.entries:
+            given = member(group, "vars")
+            if name.text != "_meta" and isinstance(given, Mapping) and given.entries:
+                message = f"group `{name.text}` has variables that are not given to its hosts"
+                self.values.fail("NP220", message, name.span, _LIST)
+                return True
+        return False
+
     def _groups(self, tree: Mapping, known: set[str]) -> None:
-        """Tells of groups whose variables reach no host, and of hosts that have no variables at all."""
+        """Tells of what is no group, and of hosts that have no variables at all."""
         for name, group in tree.entries:
             if name.text == "_meta":
                 continue
@@ -109,10 +138,6 @@ class _Inventory:
                 hint = f"a group has {', '.join(_GROUP_PARTS)}; what the cluster is stands in variables of its hosts"
                 self.values.fail("NP220", f"`{name.text}` is no group of an inventory", name.span, hint)
                 continue
-            given = member(group, "vars")
-            if isinstance(given, Mapping) and given.entries:
-                message = f"group `{name.text}` has variables that are not given to its hosts"
-                self.values.fail("NP220", message, name.span, _LIST)
             hosts = member(group, "hosts")
             for host in hosts.items if isinstance(hosts, Sequence) else ():
                 if isinstance(host, Scalar) and host.text not in known:

@@ -265,6 +265,7 @@ class Values:
 
 # Keys of other formats, and what to write here.
 _FOREIGN_KEYS = {
+    "name": "cluster",
     **dict.fromkeys(("hosts", "servers", "machines", "instances", "vms"), "nodes"),
     **dict.fromkeys(("ip", "ips", "ipv4", "ipv6", "addr", "private_ip"), "address"),
     **dict.fromkeys(("nics", "nic", "networks", "ports"), "interfaces"),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from netpolicy.dsl.syntax import Verb
 from netpolicy.packet.addresses import FAMILIES, Family
 from netpolicy.policy.model import Policy, Selection
 from netpolicy.securitygroups.model import EVERY_NODE
@@ -21,12 +22,15 @@ class Cover:
     """The groups that were asked for; `used` is each with its kinds, `meaning` what it is in words.
 
     Which groups say a selector comes from its words, not from who holds a role today: a list of names is the groups of
-    these names, anything else a group of its own. So a new node or statement changes no group but its own.
+    these names; anything else, and what denies leave, is a group of its own. So a new node or statement changes no
+    group but its own. `denied` are the sides of denies, by their texts; `words` say each kind as no other.
     """
 
     seats: Seats
     named: dict[str, Kinds]
     roles: frozenset[str]
+    denied: dict[str, Kinds]
+    words: Sequence[str]
     used: dict[str, Kinds] = field(default_factory=dict)
     meaning: dict[str, str] = field(default_factory=dict)
     _found: dict[tuple[Family, Kinds, str], tuple[str, ...]] = field(default_factory=dict)
@@ -40,9 +44,9 @@ class Cover:
 
     def _named(self, family: Family, kinds: Kinds, selection: Selection) -> tuple[str, ...]:
         """The groups of the names that the selector lists, or of the roles behind a name that stands for several."""
-        if not _NAMES.fullmatch(selection.text):
-            return ()
         holding = self.seats.holding(family)
+        if not _NAMES.fullmatch(selection.text) or _kinds(self.seats, selection) & holding != kinds:
+            return ()
         inside = {head: held & holding for head, held in self.named.items() if held & holding}
         said = [head for head in selection.text.split(", ") if head in inside]
         behind = self.roles & set(inside) - set(said)
@@ -55,24 +59,27 @@ class Cover:
         return ()
 
     def _apart(self, family: Family, kinds: Kinds, selection: Selection) -> tuple[str, ...]:
-        """A group for the selector, or for what denies leave of it."""
-        whole = [self.seats.kinds_of(one, self.seats.of(one, selection.addresses))[0] for one in FAMILIES]
-        every = frozenset[int]().union(*whole)
-        all_of_it = every & self.seats.holding(family) == kinds
-        members = every if all_of_it else kinds
-        text = selection.text if all_of_it else f"{selection.text} except what is denied"
+        """A group for the selector, or for what denies leave of it. The words that name it have only these members."""
+        whole = _kinds(self.seats, selection)
+        holding = self.seats.holding(family)
+        taken = self._taken(whole, kinds, whole & holding - kinds)
+        members = whole.difference(*(self.denied[text] for text in taken))
+        text = f"{selection.text} without {', '.join(taken)}" if taken else selection.text
+        if members & holding != kinds:
+            members, text = kinds, f"{selection.text} without what is denied: {self._said(kinds)}"
         head = head_of(text)
-        if self.used.get(head, members) != members:
-            head = head_of(f"{text}: {self._said(members)}")
         self.used[head] = members
         self.meaning[head] = legal(text)
         return (head,)
 
+    def _taken(self, whole: Kinds, kept: Kinds, left_out: Kinds) -> list[str]:
+        """Sides of denies that take of the whole what is left out, and nothing that is kept."""
+        return _enough(
+            [text for text, kinds in self.denied.items() if kinds & whole and not kinds & kept], self.denied, left_out
+        )
+
     def _said(self, kinds: Kinds) -> str:
-        """The kinds in words, for a name that does not change with the nodes."""
-        listed = (self.seats.kinds[number] for number in kinds)
-        words = {f"{one.interface} of {one.node_class.roles} {one.node_class.labels}" for one in listed}
-        return "; ".join(sorted(words))
+        return "; ".join(sorted(self.words[number] for number in kinds))
 
 
 def _enough(parts: Sequence[str], inside: dict[str, Kinds], kinds: Kinds) -> list[str]:
@@ -86,6 +93,28 @@ def _enough(parts: Sequence[str], inside: dict[str, Kinds], kinds: Kinds) -> lis
     return [] if left else chosen
 
 
+def _kinds(seats: Seats, selection: Selection) -> Kinds:
+    """The kinds that a selector holds whole in a family."""
+    return frozenset[int]().union(
+        *(seats.kinds_of(family, seats.of(family, selection.addresses))[0] for family in FAMILIES)
+    )
+
+
+def _denied(policy: Policy, seats: Seats) -> dict[str, Kinds]:
+    """What each side of a deny holds, in order of the texts."""
+    sides = {side.text: side for one in policy.of(Verb.DENY) for side in (one.who, one.whom)}
+    return {text: _kinds(seats, sides[text]) for text in sorted(sides)}
+
+
+def _words(seats: Seats) -> list[str]:
+    """Each kind in words that do not change with the nodes of its class; twins are told apart by a node."""
+    found: list[str] = []
+    for kind in seats.kinds:
+        text = f"{kind.interface} of {kind.node_class.roles} {kind.node_class.labels}"
+        found.append(f"{text} like {kind.node_class.members[0]}" if text in found else text)
+    return found
+
+
 def cover(policy: Policy, seats: Seats) -> Cover:
     """A cover that knows every node, the roles and the labels."""
     named: dict[str, Kinds] = {EVERY_NODE: frozenset(range(len(seats.kinds)))}
@@ -93,7 +122,8 @@ def cover(policy: Policy, seats: Seats) -> Cover:
         for number, kind in enumerate(seats.kinds):
             for name in getattr(kind.node_class, held):
                 named[name] = named.get(name, frozenset()) | {number}
-    known = Cover(seats, named, frozenset(one.name for one in policy.roles))
+    roles = frozenset(one.name for one in policy.roles)
+    known = Cover(seats, named, roles, _denied(policy, seats), _words(seats))
     known.meaning = {EVERY_NODE: "every node"}
     known.meaning |= {one.name: f"role {one.name}" for one in policy.roles}
     known.meaning |= {one.name: f"label {one.name}" for one in policy.labels}

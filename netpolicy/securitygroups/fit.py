@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from netpolicy.securitygroups.model import EVERY_NODE, Form, Group, Peer, Rule
-from netpolicy.securitygroups.prune import prune
+from netpolicy.securitygroups.prune import joined, prune
 from netpolicy.securitygroups.words import group_name, head_of, legal
 
 
@@ -16,7 +17,7 @@ def fit(form: Form, most: int) -> Form:
     An interface with too many carries the group of every node and one of its own, which holds the rules of all the
     groups that it stands for; rules that name one of those as a peer name it, too.
     """
-    crowded = {one.groups: _merged(form, one.groups) for one in form.attachments if len(one.groups) > most}
+    crowded = _crowded(form, most)
     if not crowded:
         return form
     every_node = group_name(form.cluster, EVERY_NODE)
@@ -25,13 +26,9 @@ def fit(form: Form, most: int) -> Form:
         for one in form.attachments
     ]
     carried = {name for one in attachments for name in one.groups}
-    standing = _Standing(
-        {name: [group.name for groups, group in crowded.items() if name in groups] for name in _names(form)},
-        carried,
-        every_node,
-    )
+    standing = _standing(form, crowded, carried)
     groups = [group for group in form.groups if group.name in carried] + list(crowded.values())
-    rules = prune(_joined(copy for rule in form.rules for copy in standing.copies(rule)), every_node)
+    rules = prune(joined(copy for rule in form.rules for copy in standing.copies(rule)), every_node)
     return Form(
         form.cluster,
         tuple(sorted({group.name: group for group in groups}.values(), key=lambda group: group.name)),
@@ -40,8 +37,28 @@ def fit(form: Form, most: int) -> Form:
     )
 
 
-def _names(form: Form) -> list[str]:
-    return [group.name for group in form.groups]
+def fullest(form: Form, most: int) -> int:
+    """Rules that the fullest of the merged groups would hold, before any of them is pruned; 0 where none is merged."""
+    crowded = _crowded(form, most)
+    standing = _standing(form, crowded, {name for one in form.attachments for name in one.groups})
+    held: Counter[str] = Counter()
+    for rule in form.rules if crowded else ():
+        peers = len(standing.names(rule.peer)) if isinstance(rule.peer, str) else 1
+        held.update(dict.fromkeys(standing.merged[rule.group], peers))
+    return max(held.values(), default=0)
+
+
+def _crowded(form: Form, most: int) -> dict[tuple[str, ...], Group]:
+    """The group that takes the place of each list of too many."""
+    return {one.groups: _merged(form, one.groups) for one in form.attachments if len(one.groups) > most}
+
+
+def _standing(form: Form, crowded: dict[tuple[str, ...], Group], carried: set[str]) -> _Standing:
+    merged: dict[str, list[str]] = {group.name: [] for group in form.groups}
+    for groups, group in crowded.items():
+        for name in groups:
+            merged[name].append(group.name)
+    return _Standing(merged, carried, group_name(form.cluster, EVERY_NODE))
 
 
 def _merged(form: Form, groups: tuple[str, ...]) -> Group:
@@ -70,12 +87,3 @@ class _Standing:
         peers: list[Peer] = [*self.names(rule.peer)] if isinstance(rule.peer, str) else [rule.peer]
         for group in self.names(rule.group):
             yield from (replace(rule, group=group, peer=peer) for peer in peers)
-
-
-def _joined(rules: Iterable[Rule]) -> list[Rule]:
-    """Equal rules as one, with the statements of all."""
-    found: dict[Rule, Rule] = {}
-    for rule in rules:
-        before = found.get(rule, rule)
-        found[rule] = replace(before, statements=tuple(sorted({*before.statements, *rule.statements})))
-    return list(found.values())

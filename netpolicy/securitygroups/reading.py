@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Hashable
 from collections.abc import Sequence as Several
 
 from netpolicy.diagnostic import did_you_mean, error
@@ -10,6 +12,8 @@ from netpolicy.securitygroups.model import Attachment
 from netpolicy.source import Source, Span
 
 CODE = "NP607"
+NUMBER = re.compile("0|[1-9][0-9]{0,8}")
+"""A number as JSON has it: no sign, no zero ahead, no digits of other scripts."""
 
 
 class UnfitError(Exception):
@@ -57,12 +61,20 @@ class Reading:
         return text
 
     def number(self, branch: Branch, first: int, last: int) -> int:
-        if not isinstance(branch, Scalar) or not branch.plain or not branch.text.removeprefix("-").isdigit():
+        if not isinstance(branch, Scalar) or not branch.plain or not NUMBER.fullmatch(branch.text.removeprefix("-")):
             raise self.fail(branch.span, "a number is expected here")
         value = int(branch.text)
         if not first <= value <= last:
             raise self.fail(branch.span, f"{value} is not between {first} and {last}")
         return value
+
+    def differ(self, branches: Several[Branch], meanings: Several[Hashable], what: str) -> None:
+        """No two of the meanings are equal: the service takes none twice, whatever its description."""
+        seen: set[Hashable] = set()
+        for branch, meaning in zip(branches, meanings, strict=True):
+            if meaning in seen:
+                raise self.fail(branch.span, f"this {what} stands twice")
+            seen.add(meaning)
 
     def head(self, fields: dict[str, Branch], form: str, version: int) -> None:
         """The format and version are those that can be read."""

@@ -280,18 +280,34 @@ def test_an_unknown_cloud_is_a_mistake_in_the_command(run: Run) -> None:
     assert not Path("build").exists()
 
 
-def test_no_cloud_stands_alone(run: Run) -> None:
-    outcome = run("compile", "cluster.yaml", "-o", "build", "--cloud", "aws", "--cloud", "none")
+@pytest.mark.parametrize("names", [("aws", "none"), ("none", "aws")])
+def test_no_cloud_and_a_cloud_contradict_each_other(names: tuple[str, str], run: Run) -> None:
+    options = [word for name in names for word in ("--cloud", name)]
+    outcome = run("compile", "cluster.yaml", "-o", "build", *options)
     assert (outcome.status, outcome.out) == (2, "")
-    assert outcome.err == "error: `--cloud none` stands alone\n  = hint: name clouds, or none\n"
+    assert outcome.err == "error: `--cloud none` stands beside the name of a cloud\n  = hint: leave one of them out\n"
     assert not Path("build").exists()
 
 
 def test_what_a_cloud_cannot_say_writes_nothing(run: Run, world: Path) -> None:
     place(world, CLUSTER, POLICY + "allow web -> db : tcp 0-22\n")
-    outcome = run("compile", "cluster.yaml", "-o", "build")
+    outcome = run("compile", "cluster.yaml", "-o", "build", "--cloud", "neutron")
     assert outcome.status == 1
     assert "error[NP608]: Neutron cannot say port 0 of protocol 6" in outcome.err
     assert "policy.netpol:10:1" in outcome.err
     assert not Path("build").exists()
     assert compiled(run, "cluster.yaml", "--cloud", "aws")["cloud"].keys() == {"aws", "groups"}
+
+
+def test_what_a_cloud_cannot_say_is_left_out_where_nobody_asks_for_it(run: Run, world: Path) -> None:
+    place(world, CLUSTER, POLICY + "allow web -> db : tcp 0-22\n")
+    outcome = run("compile", "cluster.yaml", "-o", "build")
+    assert outcome.status == 0
+    assert "warning[NP608]: Neutron cannot say port 0 of protocol 6; its security groups are left out" in outcome.err
+    assert sorted(path.name for path in Path("build/cloud").iterdir()) == ["aws.json", "groups.json"]
+    place(world, CLUSTER, POLICY + "allow web -> db@224.0.0.251 : udp 5353\n")
+    outcome = run("compile", "cluster.yaml", "-o", "build")
+    assert outcome.status == 0
+    assert outcome.err.count("warning[NP605]") == 1
+    assert not Path("build/cloud").exists()
+    assert run("compile", "cluster.yaml", "-o", "build", "--cloud", "aws").status == 1

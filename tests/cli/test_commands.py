@@ -270,6 +270,8 @@ def test_explain_lists_every_code(run: Run) -> None:
     [
         ("NP1133", "did you mean `NP113`?"),
         ("np30l", "did you mean `NP30"),
+        ("112", "did you mean `NP112`?"),
+        ("NP999", "run `netpolicy explain` for all codes"),
         ("x\x1b[2J", "run `netpolicy explain` for all codes"),
     ],
 )

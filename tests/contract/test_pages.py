@@ -21,7 +21,15 @@ PACKAGE = Path(netpolicy.__file__).parent
 SOURCES = {path: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 EMITTED = {code for text in SOURCES.values() for code in re.findall(r"\bNP[0-9]{3}\b", text)}
 OF_RULES = {rule.code for rule in rules()}
-OF_FILES = ("NP604", "NP607", "NP901", "NP902", "NP903", "NP904")  # examples of output and of commands: nothing to read
+OF_FILES = (
+    "NP604",
+    "NP607",
+    "NP611",
+    "NP901",
+    "NP902",
+    "NP903",
+    "NP904",
+)  # examples of output and of commands: nothing to read
 PAGE = re.compile(
     r"# (?P<code>NP\d{3}): (?P<title>[^\n]+[^\n.])\n\n(?P<text>[^#]+?\.)\n\n"
     r"## Bad\n\n(?P<bad>```.+?```)\n\n## Good\n\n(?P<good>```.+?```)\n",

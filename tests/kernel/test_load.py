@@ -19,7 +19,10 @@ EVERYTHING = HERE / "everything.yaml"
 CASES = {
     **{
         name: (folder("rules") / "clusters" / f"{name}.yaml", ())
-        for name in ("three", "five", "twenty", "rke2-cilium", "cloud-foundry-small")
+        for name in (
+            *("three", "five", "twenty", "five-closed-egress", "micro", "twenty-dual-stack"),
+            *("rke2", "rke2-cilium", "cloud-foundry-small"),
+        )
     },
     "five, both families": (HERE / "five-dual.yaml", ()),
     "everything": (EVERYTHING, ()),

@@ -176,7 +176,10 @@ def inventories(draw: st.DrawFn) -> tuple[Scene, str]:
         "netpolicy_policy": "./policy.netpol",
         "netpolicy_params": dict(scene.params),
         "netpolicy_networks": dict(scene.networks),
-    } | ({"netpolicy_mbus": scene.mbus} if scene.mbus else {})
+    }
+    routers = list(scene.load_balancer_routers)
+    whole |= {"netpolicy_mbus": scene.mbus} if scene.mbus else {}
+    whole |= {"netpolicy_load_balancer_routers": routers} if routers else {}
     hosts: dict[str, dict[str, Any]] = {}
     for entry in scene.entries:
         for number, name in enumerate(entry.names):

@@ -200,6 +200,26 @@ def test_two_services_are_told_once() -> None:
     assert [label.text for label in one.labels] == ["tcp 10-20", "tcp 15-35"]
 
 
+def test_a_range_that_swallows_several_is_told_once() -> None:
+    """The widest is blamed, three of the others are shown; two that overlap beside it are told on their own."""
+    policy = (
+        "allow dea -> redis : tcp 5000-9999, tcp 9000-9100, tcp 9050, tcp 6000, tcp 7000, tcp 8000\n"
+        "allow dea -> redis : tcp 4000-5000\n"
+    )
+    first, second = found("NP503", policy)
+    assert first.message == (
+        "`tcp 5000-9999` overlaps `tcp 4000-5000`, `tcp 6000`, `tcp 7000` and 3 more, "
+        "and the same nodes are open to them"
+    )
+    assert [label.text for label in first.labels] == ["tcp 5000-9999", "tcp 4000-5000", "tcp 6000", "tcp 7000"]
+    assert second.message == "`tcp 9000-9100` and `tcp 9050` overlap, and the same nodes are open to both"
+
+
+def test_a_range_that_overlaps_two() -> None:
+    (one,) = found("NP503", "allow dea -> redis : tcp 10-20, tcp 20-30, tcp 30-40\n")
+    assert one.message == "`tcp 20-30` overlaps `tcp 10-20` and `tcp 30-40`, and the same nodes are open to them"
+
+
 def test_overlaps_are_found_across_longer_ranges() -> None:
     """A short range that ends early does not hide the long one that began before it."""
     opened = [("long", (6, 1, 100)), ("short", (6, 2, 3)), ("late", (6, 90, 95)), ("other", (17, 1, 100))]

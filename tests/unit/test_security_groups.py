@@ -125,12 +125,66 @@ def test_what_is_no_name_has_a_group_of_its_own() -> None:
 def test_a_deny_is_the_absence_of_an_allow() -> None:
     rules = said(shop("allow all -> db : tcp 3306\ndeny cache -> db : any"))
     (rule,) = (one for one in rules if " 4 " in one)
-    assert rule == f"db ingress 4 6/3306/3306 {head_of('all except what is denied')}"
+    assert rule == f"db ingress 4 6/3306/3306 {head_of('all without cache')}"
     form = form_of(shop("allow all -> db : tcp 3306\ndeny cache -> db : any"))
-    carried = {
-        one.nodes for one in form.attachments if group_name("shop", head_of("all except what is denied")) in one.groups
-    }
+    carried = {one.nodes for one in form.attachments if group_name("shop", head_of("all without cache")) in one.groups}
     assert {node for nodes in carried for node in nodes} == {"db", "web1", "web2"}
+
+
+TWINS = """\
+cluster: shop
+policy: ./policy.netpol
+nodes:
+  web[1-3]: {roles: [web], address: "10.0.1.[1-3]"}
+  old: {roles: [web], labels: [public], address: 10.0.1.9}
+"""
+
+
+def test_what_denies_leave_of_twins_does_not_share_a_group() -> None:
+    """Nodes that only a statement tells apart, `web2` and the others here, are the same in words."""
+    form = form_of(shop("option egress = enforced\nallow web -> web : esp\ndeny public <-> node web2 : any\n", TWINS))
+    held = {
+        group.name: {node for one in form.attachments if group.name in one.groups for node in one.nodes}
+        for group in form.groups
+    }
+    nodes = ("web1", "web2", "web3", "old")
+    admitted = {(one, other) for one in nodes for other in nodes} - {("old", "web2"), ("web2", "old")}
+    for way in Direction:
+        pairs = {
+            (near, far)
+            for rule in form.rules
+            if rule.direction is way and isinstance(rule.peer, str)
+            for near in held[rule.group]
+            for far in held[rule.peer]
+        }
+        assert pairs == admitted
+
+
+def test_a_new_deny_elsewhere_renames_no_group() -> None:
+    """`all` loses something to each of the denies; what it is called depends on the one that takes it."""
+    before, after = (
+        form_of(shop("allow all -> db : tcp 3306\ndeny cache -> db : any\n" + more))
+        for more in ("", "allow all -> node web1 : tcp 1\ndeny db -> node web1 : any\n")
+    )
+    assert {rule.id for rule in before.rules} < {rule.id for rule in after.rules}
+    heads = {group.name.removeprefix("np:shop:") for group in after.groups}
+    assert {head_of(f"all without {taken}") for taken in ("cache", "db")} < heads
+
+
+def test_a_new_node_changes_no_rule_and_no_group_that_was_there() -> None:
+    """Here all but `db` hold `web`; the group of what is left is none of `web`, which the new node would not be in."""
+    policy = "allow all -> db : tcp 1\ndeny db -> db : tcp 1\nallow fronts -> mail : tcp 2\n"
+    before, same, other = (
+        form_of(shop(policy, CLUSTER + more))
+        for more in (
+            "",
+            "  web9: {roles: [web], labels: [public], interfaces: {eth0: 10.0.1.9, eth1: 203.0.113.9}}\n",
+            "  bare: {address: 10.0.9.9}\n",
+        )
+    )
+    for after in (same, other):
+        assert {rule.id for rule in before.rules} <= {rule.id for rule in after.rules}
+        assert set(before.groups) <= set(after.groups)
 
 
 def test_open_egress_is_stated() -> None:
@@ -278,6 +332,36 @@ def test_aws_takes_addresses_where_a_group_would_let_in_the_other_family() -> No
     assert [one.get("IpRanges", [{}])[0].get("CidrIp") for one in rules["IpPermissions"]] == ["10.0.0.1/32"]
 
 
+BOTH = CLUSTER.replace("address: 10.0.0.1", 'interfaces: {eth0: [10.0.0.1, "2001:db8::2"]}')
+
+
+def peers_on_aws(policy: str) -> list[str]:
+    files, _ = shop(policy, BOTH).cloud_files([CLOUDS["aws"]])
+    aws = next(json.loads(one.text) for one in files if one.name == "aws")
+    keys = {"UserIdGroupPairs": "GroupId", "IpRanges": "CidrIp", "Ipv6Ranges": "CidrIpv6"}
+    return [
+        peer[keys[kind]]
+        for rules in aws["ingress"]
+        for one in rules["IpPermissions"]
+        for kind in keys
+        for peer in one.get(kind, ())
+    ]
+
+
+def test_aws_refers_to_a_group_though_the_other_family_is_open_to_all() -> None:
+    policy = "allow app -> db : tcp 1\nallow 0.0.0.0/0 -> db : tcp 1\n"
+    assert peers_on_aws(policy) == ["0.0.0.0/0", "np:shop:app"]
+
+
+def test_aws_says_an_address_once_though_it_stands_for_a_group_and_for_itself() -> None:
+    """A group of one family is told by addresses, and a list with strangers names one of them."""
+    policy = (
+        "allow node core & 10.0.0.0/8 -> db : tcp 1\nallow 10.0.0.0/31 -> db : tcp 1\nallow 10.0.0.1 -> db : tcp 1\n"
+    )
+    peers = peers_on_aws(policy)
+    assert len(set(peers)) == len(peers)
+
+
 # What cannot be said is an error, at its place.
 
 NUMBERED = set(range(1, 256)) - {1, 6, 17, 43, 44, 47, 50, 51, 58, 60, 132}
@@ -296,6 +380,8 @@ TWO = CLUSTER + "  two: {roles: [two], labels: [old], interfaces: {eth0: [10.0.3
         ("allow app -> db : any\ndeny app -> db : tcp 22\n", CLUSTER, "aws", "NP605", "allow app -> db : any"),
         (f"allow app -> db : any\ndeny app -> db : {FEW}\n", CLUSTER, "aws", "NP605", "allow app -> db : any"),
         ("allow app -> db : tcp 0-22\n", CLUSTER, "neutron", "NP608", "allow app -> db : tcp 0-22"),
+        ("allow app -> db : udp 1-65535\n", CLUSTER, "neutron", "NP608", "allow app -> db : udp 1-65535"),
+        ("allow app -> db : proto 41\n", CLUSTER, "neutron", "NP608", "allow app -> db : proto 41"),
         ("allow app -> db : sctp 36412\n", CLUSTER, "aws", "NP609", "allow app -> db : sctp 36412"),
     ],
 )
@@ -307,6 +393,9 @@ def test_what_cannot_be_said_is_an_error(policy: str, cluster: str, cloud: str, 
     ("policy", "cloud"),
     [
         ("allow app -> db : tcp 0-22\n", "aws"),
+        ("allow app -> db : tcp 1-65535\n", "aws"),
+        ("allow app -> db : tcp 1-65534\n", "neutron"),
+        ("allow app -> db : proto 41\n", "aws"),
         ("allow app -> db : tcp any\n", "neutron"),
         ("allow app -> db : sctp 36412\n", "neutron"),
         ("allow app -> db : sctp any\n", "aws"),
@@ -372,6 +461,16 @@ BAD: list[tuple[str, str, str, str]] = [
     ("neutron", '"description": "np:', '"descr": "np:', "unknown key `descr`"),
     ("neutron", '"format_version": 1', '"format_version": 2', "2 is not between 1 and 1"),
     ("neutron", '"format": "netpolicy-neutron"', '"format": "x"', "`x` is not known here"),
+    ("neutron", '"port_range_min": 80', '"port_range_min": ²', "a number is expected here"),
+    ("neutron", '"protocol": "50"', '"protocol": "²"', "`²` is no protocol here"),
+    ("neutron", '"protocol": "50"', '"protocol": "41"', "`41` is no protocol of IPv4"),
+    (
+        "neutron",
+        '"port_range_min": 80,\n     "port_range_max": 80,',
+        '"port_range_min": 1,\n     "port_range_max": 65535,',
+        "Neutron takes the range 1-65535 for all ports, with port 0",
+    ),
+    ("aws", '"IpProtocol": "50"', '"IpProtocol": "²"', "`²` is no protocol here"),
     ("aws", '"FromPort": 80', '"FromPort": 90', "the range 90-80 runs backwards"),
     ("aws", '"ToPort": 80', '"ToPort": 65536', "65536 is not between 0 and 65535"),
     ("aws", '"IpProtocol": "tcp"', '"IpProtocol": "foo"', "`foo` is no protocol here"),
@@ -405,6 +504,35 @@ def test_a_file_that_the_service_would_not_take_is_not_read(name: str, old: str,
     assert (found.span is not None and found.span.line > 1) or "group" in message
 
 
+RULE = '{"security_group_id": "a", "direction": "egress", "ethertype": "IPv4", "description": "%s"}'
+GROUP = '{"security_group": {"name": "%s", "description": "", "stateful": true}, "security_group_rules": [%s]}'
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ([GROUP % ("a", ""), GROUP % ("a", "")], "names of groups differ, and none is `default`"),
+        ([GROUP % ("Default", "")], "names of groups differ, and none is `default`"),
+        ([GROUP % ("", "")], "names of groups differ, and none is `default`"),
+        ([GROUP % ("a", f"{RULE % 1}, {RULE % 2}")], "this rule stands twice"),
+    ],
+)
+def test_what_neutron_knows_already_is_not_read(groups: list[str], message: str) -> None:
+    text = '{"format": "netpolicy-neutron", "format_version": 1, "cluster": "c", "groups": [%s], "ports": []}'
+    ruleset, found = CLOUDS["neutron"].read(Source("x", text % ", ".join(groups)))
+    assert ruleset is None
+    assert [one.message for one in found] == [message]
+
+
+def test_what_ec2_knows_already_is_not_read() -> None:
+    whole = json.loads(written("aws"))
+    permission = whole["ingress"][0]["IpPermissions"][0]
+    whole["ingress"][0]["IpPermissions"] += [permission]
+    ruleset, found = CLOUDS["aws"].read(Source("x", json.dumps(whole)))
+    assert ruleset is None
+    assert [one.message for one in found] == ["this permission stands twice"]
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": 1}', '{"a": 1, "a": 2}'])
 @pytest.mark.parametrize("name", sorted(CLOUDS))
 def test_what_is_no_such_file_at_all_is_not_read(name: str, text: str) -> None:
@@ -422,3 +550,21 @@ def test_covering_rules_pass_statements_on_to_the_widest() -> None:
         [rule(1, 1, "a", "1"), rule(1, 2, ten, "2"), rule(1, 3, "every", "3"), rule(1, 9, world, "4")], "every"
     )
     assert [(one.peer, one.statements) for one in kept] == [(world, ("1", "2", "3", "4"))]
+
+
+def test_more_rules_than_aws_takes_are_an_error() -> None:
+    """Each node has another mixture of many roles: the group that stands for them names all others for each role."""
+    roles = [f"r{number}" for number in range(40)]
+    pairs = enumerate(zip(roles, [*roles[1:], roles[0]], strict=True))
+    flows = [f"allow {one} -> {other} : tcp {1000 + number}\n" for number, (one, other) in pairs]
+    lines = ["policy: ./policy.netpol", "nodes:"]
+    for number, missing in enumerate(roles):
+        held = ", ".join(one for one in roles if one != missing)
+        lines.append(f"  n{number}: {{roles: [{held}], address: 10.0.0.{number + 1}}}")
+    texts = {"cluster.yaml": "\n".join(lines) + "\n", "policy.netpol": f"role {', '.join(roles)}\n" + "".join(flows)}
+    pipeline = compiled(texts)
+    files, found = pipeline.cloud_files([CLOUDS["aws"]])
+    assert ([one.code for one in found], files) == (["NP611"], [])
+    files, found = pipeline.security_groups()
+    assert ([one.code for one in found], [one.name for one in files]) == (["NP611"], ["groups", "neutron"])
+    assert not has_errors(found)

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from netpolicy.diagnostic import Diagnostic, error
 from netpolicy.packet.addresses import FAMILIES, NOWHERE, AddressSet, Family, networks
 from netpolicy.packet.ports import Protocol
-from netpolicy.securitygroups.fit import fit
+from netpolicy.securitygroups.fit import fit, fullest
 from netpolicy.securitygroups.inventory import Inventory, members
-from netpolicy.securitygroups.model import Direction, Form, Network, Rule, Service
-from netpolicy.securitygroups.words import description
-from netpolicy.targets.aws.rules import MOST_GROUPS, NAMED_PROTOCOLS, Permission, Ruleset, SecurityGroup
+from netpolicy.securitygroups.model import EVERY_NODE, Direction, Form, Network, Rule, Service
+from netpolicy.securitygroups.prune import joined, places, wider
+from netpolicy.securitygroups.words import description, group_name
+from netpolicy.targets.aws.rules import MOST_GROUPS, MOST_RULES, NAMED_PROTOCOLS, Permission, Ruleset, SecurityGroup
 
+_TOO_MANY = f"give nodes fewer roles at once, since AWS takes {MOST_GROUPS} groups an interface, or leave AWS out"
 _PORTED = (Protocol.TCP, Protocol.UDP)
 _ICMP = {Family.V4: Protocol.ICMP, Family.V6: Protocol.ICMPV6}
 
 
 def lower(form: Form, inventory: Inventory) -> tuple[Ruleset, list[Diagnostic]]:
     """The ruleset, and what EC2 cannot say: with an error it must not be used."""
+    needed = fullest(form, MOST_GROUPS)
+    if needed > MOST_RULES:
+        message = f"AWS takes {MOST_RULES:,} rules an interface, and one here would need {needed:,}"
+        return Ruleset(form.cluster, (), ()), [error("NP611", message, hint=_TOO_MANY)]
     fitted = fit(form, MOST_GROUPS)
     held = members(fitted.attachments, inventory)
     found = [told for rule in fitted.rules for told in _unsayable(rule)]
     permissions: dict[tuple[str, Direction], list[Permission]] = {}
-    for rule in _of_both_families(fitted.rules, held):
+    every_node = group_name(form.cluster, EVERY_NODE)
+    for rule in joined(_of_both_families(fitted.rules, held, every_node)):
         permissions.setdefault((rule.group, rule.direction), []).append(_permission(rule))
     groups = (
         SecurityGroup(
@@ -37,25 +44,33 @@ def lower(form: Form, inventory: Inventory) -> tuple[Ruleset, list[Diagnostic]]:
     return Ruleset(fitted.cluster, tuple(groups), fitted.attachments), found
 
 
-def _of_both_families(rules: Iterable[Rule], held: Mapping[str, AddressSet]) -> Iterator[Rule]:
+def _of_both_families(rules: Sequence[Rule], held: Mapping[str, AddressSet], every_node: str) -> Iterator[Rule]:
     """A rule from a group once for both families; by address where it is of one and the groups have both.
 
-    EC2 reads ICMP of IPv4 and ICMPv6 by their protocol, and a group as its members' addresses of either family.
+    EC2 reads ICMP of IPv4 and ICMPv6 by their protocol, and a group as its members' addresses of either family. Where
+    a wider rule covers the other family the twin is pruned, but what it says holds.
     """
     listed = {rule: rule for rule in rules}
-    for rule in listed.values():
+    by_place = places(rules)
+    for rule in rules:
         other = next(family for family in FAMILIES if family is not rule.family)
-        twin = listed.get(replace(rule, family=other))
+        wanted = replace(rule, family=other)
+        twin = listed.get(wanted)
         if not isinstance(rule.peer, str) or rule.service.protocol == _ICMP[rule.family]:
             yield rule
         elif twin is not None:
             if rule.family is Family.V4:
                 yield replace(rule, statements=tuple(sorted({*rule.statements, *twin.statements})))
-        elif held.get(rule.group, NOWHERE).of(other) and held.get(rule.peer, NOWHERE).of(other):
+        elif any(wider(wanted, by_place, every_node)) or not _meets(rule, held, other):
+            yield rule
+        else:
             for first, length in networks(rule.family, held[rule.peer].of(rule.family)):
                 yield replace(rule, peer=Network(rule.family, first, length))
-        else:
-            yield rule
+
+
+def _meets(rule: Rule, held: Mapping[str, AddressSet], family: Family) -> bool:
+    """True when the rule's group and the one it names have both addresses of the family."""
+    return all(held.get(name, NOWHERE).of(family) for name in (rule.group, rule.peer) if isinstance(name, str))
 
 
 def _permission(rule: Rule) -> Permission:

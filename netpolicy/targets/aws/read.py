@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import replace
 
 from netpolicy.diagnostic import Diagnostic
 from netpolicy.policy.yamltree import Branch
-from netpolicy.securitygroups.reading import Reading, UnfitError
+from netpolicy.securitygroups.reading import NUMBER, Reading, UnfitError
 from netpolicy.source import Source
 from netpolicy.targets.aws.rules import FORMAT, FORMAT_VERSION, Permission, Ruleset, SecurityGroup
 
@@ -69,13 +70,15 @@ def _description(reading: Reading, branch: Branch) -> str:
 
 def _permissions(reading: Reading, branch: Branch) -> Permissions:
     found: Permissions = {}
-    for one in reading.items(branch):
-        fields = reading.fields(one, _RULES, _RULES)
+    for part in reading.items(branch):
+        fields = reading.fields(part, _RULES, _RULES)
         name = reading.text(fields["GroupId"])
         if name in found:
             raise reading.fail(fields["GroupId"].span, f"group `{name}` stands twice")
-        listed = tuple(_permission(reading, each) for each in reading.items(fields["IpPermissions"]))
-        found[name] = listed
+        listed = reading.items(fields["IpPermissions"])
+        permissions = tuple(_permission(reading, each) for each in listed)
+        reading.differ(listed, [replace(one, description="") for one in permissions], "permission")
+        found[name] = permissions
     return found
 
 
@@ -83,12 +86,13 @@ def _permission(reading: Reading, branch: Branch) -> Permission:
     fields = reading.fields(branch, _PERMISSION, ("IpProtocol",))
     protocol = _protocol(reading, fields["IpProtocol"])
     first, last = _ports(reading, branch, fields, protocol)
-    (kind, listed), *more = [(key, fields[key]) for key in _PEERS if key in fields] or [("", branch)]
-    peers = reading.items(listed) if kind else ()
-    if more or len(peers) != 1:
+    kinds = [kind for kind in _PEERS if kind in fields]
+    peers = [(kind, peer) for kind in kinds for peer in reading.items(fields[kind])]
+    if len(kinds) != 1 or len(peers) != 1:
         raise reading.fail(branch.span, "a permission has one peer here")
+    ((kind, peer),) = peers
     key = _PEERS[kind]
-    own = reading.fields(peers[0], (key, "Description"), (key,))
+    own = reading.fields(peer, (key, "Description"), (key,))
     said = _description(reading, own["Description"]) if "Description" in own else ""
     name = reading.text(own[key])
     if kind == "UserIdGroupPairs":
@@ -101,7 +105,7 @@ def _protocol(reading: Reading, branch: Branch) -> str:
     if text in ("-1", "tcp", "udp", "icmp", "icmpv6"):
         return text
     # Numbers of those that have names would not open all their ports, as others do.
-    if text.isdigit() and 0 < int(text) < 256 and int(text) not in (1, 6, 17, 58):
+    if NUMBER.fullmatch(text) and 0 < int(text) < 256 and int(text) not in (1, 6, 17, 58):
         return text
     raise reading.fail(branch.span, f"`{text}` is no protocol here")
 

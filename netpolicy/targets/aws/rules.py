@@ -10,6 +10,8 @@ FORMAT = "netpolicy-aws"
 FORMAT_VERSION = 1
 MOST_GROUPS = 5
 """Groups that an interface may carry, unless the quota was raised."""
+MOST_RULES = 1000
+"""Rules of all groups of an interface, each way: the quota of rules times that of groups cannot be raised above it."""
 NAMED_PROTOCOLS = {-1: "-1", 1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
 """Protocols whose ports or types EC2 looks at, and all of them; others it opens whole, whatever ports stand there."""
 

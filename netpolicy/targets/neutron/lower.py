@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from netpolicy.diagnostic import Diagnostic, error
-from netpolicy.packet.packets import ICMP_OF
-from netpolicy.packet.ports import Protocol
+from netpolicy.packet.addresses import Family
 from netpolicy.securitygroups.model import Form, Rule, Service
 from netpolicy.securitygroups.words import description
-from netpolicy.targets.neutron.rules import NAMED_PROTOCOLS, GroupRule, Ruleset, SecurityGroup
-
-_PORTED = (Protocol.TCP, Protocol.UDP, Protocol.SCTP)
+from netpolicy.targets.neutron.rules import (
+    IPV6_HEADERS,
+    LAST_PORT,
+    NAMED_PROTOCOLS,
+    PORTED,
+    GroupRule,
+    Ruleset,
+    SecurityGroup,
+)
 
 
 def lower(form: Form) -> tuple[Ruleset, list[Diagnostic]]:
@@ -40,10 +45,19 @@ def _rule(rule: Rule) -> GroupRule:
 
 
 def _unsayable(rule: Rule) -> list[Diagnostic]:
-    """Port 0: Neutron refuses it, and a range from 1 would not be the same."""
+    """What Neutron refuses, or takes for more than it says."""
     service: Service = rule.service
-    ported = service.protocol in _PORTED and service.protocol not in ICMP_OF.values()
-    if not ported or service.first != 0:
+    number = service.protocol
+    if rule.family is Family.V4 and number in IPV6_HEADERS:
+        hint = "leave Neutron out: `--cloud aws`, or say `any` if every protocol is meant"
+        return [error("NP608", f"Neutron takes protocol {number} for one of IPv6 alone", rule.span, hint=hint)]
+    if number not in PORTED:
         return []
-    hint = "begin at port 1, name all ports as `any`, or leave Neutron out: `--cloud aws`"
-    return [error("NP608", f"Neutron cannot say port 0 of protocol {service.protocol}", rule.span, hint=hint)]
+    if (service.first, service.last) == (1, LAST_PORT):
+        hint = "name all ports as `any` if port 0 may come, too, or leave Neutron out: `--cloud aws`"
+        message = f"Neutron takes ports 1-{LAST_PORT} of protocol {number} for all ports, and would open port 0"
+        return [error("NP608", message, rule.span, hint=hint)]
+    if service.first == 0:
+        hint = "begin at port 1, name all ports as `any`, or leave Neutron out: `--cloud aws`"
+        return [error("NP608", f"Neutron cannot say port 0 of protocol {number}", rule.span, hint=hint)]
+    return []

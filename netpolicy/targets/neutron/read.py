@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 
 from netpolicy.diagnostic import Diagnostic
 from netpolicy.policy.yamltree import Branch
-from netpolicy.securitygroups.reading import Reading, UnfitError
+from netpolicy.securitygroups.reading import NUMBER, Reading, UnfitError
 from netpolicy.source import Source
 from netpolicy.targets.neutron.rules import (
     EGRESS,
@@ -14,6 +15,8 @@ from netpolicy.targets.neutron.rules import (
     FORMAT,
     FORMAT_VERSION,
     INGRESS,
+    IPV6_HEADERS,
+    LAST_PORT,
     NAMED_PROTOCOLS,
     GroupRule,
     Ruleset,
@@ -45,6 +48,8 @@ def _ruleset(reading: Reading, tree: Branch) -> Ruleset:
     groups = [_group(reading, one) for one in reading.items(fields["groups"])]
     ports = [reading.attachment(one, "security_groups") for one in reading.items(fields["ports"])]
     known = {group.name for group in groups}
+    if len(known) < len(groups) or any(name.lower() in ("", "default") for name in known):
+        raise reading.fail(fields["groups"].span, "names of groups differ, and none is `default`")
     spoken = {rule.remote_group for group in groups for rule in group.rules if rule.remote_group is not None}
     spoken |= {name for port in ports for name in port.groups}
     for name in sorted(spoken - known):
@@ -59,7 +64,9 @@ def _group(reading: Reading, branch: Branch) -> SecurityGroup:
     name, description = (_short(reading, own[key]) for key in ("name", "description"))
     if own["stateful"].span.text != "true":
         raise reading.fail(own["stateful"].span, "a group without state would need rules for replies")
-    rules = [_rule(reading, one, name) for one in reading.items(fields["security_group_rules"])]
+    listed = reading.items(fields["security_group_rules"])
+    rules = [_rule(reading, one, name) for one in listed]
+    reading.differ(listed, [replace(rule, description="") for rule in rules], "rule")
     return SecurityGroup(name, description, tuple(rules))
 
 
@@ -94,11 +101,11 @@ def _rule(reading: Reading, branch: Branch, group: str) -> GroupRule:
 def _protocol(reading: Reading, branch: Branch, ethertype: str) -> str:
     text = reading.text(branch)
     number = next((number for number, name in NAMED_PROTOCOLS.items() if name == text), None)
-    if number is None and text.isdigit() and 0 < int(text) < 256 and int(text) not in NAMED_PROTOCOLS:
-        return text
+    if number is None and NUMBER.fullmatch(text) and 0 < int(text) < 256 and int(text) not in NAMED_PROTOCOLS:
+        number = int(text)
     if number is None:
         raise reading.fail(branch.span, f"`{text}` is no protocol here")
-    if (text == "icmp" and ethertype != "IPv4") or (text == "ipv6-icmp" and ethertype != "IPv6"):
+    if (text == "icmp" and ethertype == "IPv6") or (number in IPV6_HEADERS and ethertype == "IPv4"):
         raise reading.fail(branch.span, f"`{text}` is no protocol of {ethertype}")
     return text
 
@@ -107,7 +114,7 @@ def _ports(
     reading: Reading, branch: Branch, fields: dict[str, Branch], protocol: str | None
 ) -> tuple[int | None, int | None]:
     icmp = protocol in _ICMP
-    least, most = (0, 255) if icmp else (1, 65535)
+    least, most = (0, 255) if icmp else (1, LAST_PORT)
     first, last = (
         reading.number(fields[key], least, most) if key in fields else None
         for key in ("port_range_min", "port_range_max")
@@ -120,6 +127,8 @@ def _ports(
         raise reading.fail(branch.span, "a range of ports has two ends; an ICMP code stands with its type")
     if last is not None and first > last and not icmp:
         raise reading.fail(branch.span, f"the range {first}-{last} runs backwards")
+    if (first, last) == (1, LAST_PORT):
+        raise reading.fail(branch.span, f"Neutron takes the range {first}-{last} for all ports, with port 0")
     return first, last
 
 

@@ -10,7 +10,7 @@ from netpolicy.targets.neutron.rules import FORMAT, FORMAT_VERSION, GroupRule, R
 STEPS = (
     "POST /v2.0/security-groups with each `security_group`; its name stands for its id in what follows",
     "DELETE every rule that the service gave the new groups by itself: egress is stated here",
-    "POST /v2.0/security-group-rules with the `security_group_rules` of one group at a time, ids for names",
+    "POST /v2.0/security-group-rules with the `security_group_rules` of one group at a time, if any, ids for names",
     "PUT /v2.0/ports/ID with the `security_groups` of each interface",
 )
 """What an operator, or a program, does with the file."""

@@ -12,6 +12,11 @@ INGRESS, EGRESS = "ingress", "egress"
 ETHERTYPES = ("IPv4", "IPv6")
 NAMED_PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "ipv6-icmp", 132: "sctp"}
 """Protocols that have ports, or types, here; all others are written by their number."""
+PORTED = frozenset({6, 17, 132})
+LAST_PORT = 65535
+"""The service stores the ports from 1 to this one as all ports, so that such a rule opens port 0, too."""
+IPV6_HEADERS = frozenset({41, 43, 44, 58, 59, 60})
+"""Protocols that Neutron's API refuses in a rule of IPv4 (29.0, `SecurityGroupEthertypeConflictWithProtocol`)."""
 
 
 @dataclass(frozen=True, slots=True)

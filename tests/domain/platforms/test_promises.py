@@ -24,7 +24,7 @@ WINDOWS = """\
 """
 
 
-def rke2(*, params: str = "{}", networks: str = "{}", nodes: str = "") -> str:
+def rke2(*, params: str = "{}", networks: str = "{admins: 198.51.100.7}", nodes: str = "") -> str:
     """A cluster of three servers and two agents, or of these nodes, that follows a policy beside it."""
     usual = '  server[1-3]: {roles: [server], address: "10.10.10.[51-53]"}\n'
     usual += '  agent[1-2]: {roles: [agent], address: "10.10.10.[101-102]"}\n'
