@@ -21,6 +21,7 @@ from netpolicy.policy.cluster import Cluster
 from netpolicy.policy.clusterfile import read_cluster
 from netpolicy.policy.load import Place, Reader, Unreadable, load
 from netpolicy.policy.model import Policy
+from netpolicy.policy.names import collect
 from netpolicy.policy.resolve import may_follow, resolve
 from netpolicy.registry import modules
 from netpolicy.securitygroups.inventory import inventory
@@ -149,12 +150,17 @@ class Pipeline:
         return [*lint_cluster(cluster), *of_policy]
 
     def _context(self, policy: Policy) -> Context:
-        return Context(policy, self.plans, self.files, frozenset(self._shipped))
+        return Context(policy, collect(self.files)[0], self.files, frozenset(self._shipped))
+
+    @property
+    def faults(self) -> list[Diagnostic]:
+        """Everything that is wrong, up to the promises."""
+        return [*self._cluster[1], *self._files[1], *self._policy[1], *self.promises]
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
-        """Everything that is wrong, up to the promises, and what lint finds."""
-        return [*self._cluster[1], *self._files[1], *self._policy[1], *self.promises, *self.lint]
+        """Everything that is wrong, and what lint finds."""
+        return [*self.faults, *self.lint]
 
     def built(self, progress: Callable[[int], object] = lambda _: None) -> Iterator[tuple[Built, list[Diagnostic]]]:
         """The files of each class of nodes, one class at a time; `progress` hears of the nodes done."""
@@ -198,9 +204,11 @@ class Pipeline:
 
     def cloud_files(self, chosen: Sequence[Cloud]) -> tuple[list[CloudFile], list[Diagnostic]]:
         """The neutral form and a file for each cloud; none when one of them cannot say what the policy says."""
+        if not chosen:
+            return [], []
         form, found = self.form
-        if form is None or self.cluster is None or not chosen:
-            return [], [*found] if chosen else []
+        if form is None or self.cluster is None:
+            return [], found
         files = [CloudFile("groups", "groups.json", as_json(form))]
         addresses = inventory(self.cluster)
         for cloud in chosen:

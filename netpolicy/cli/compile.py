@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,8 +118,7 @@ def _told(pipeline: Pipeline) -> list[Diagnostic]:
     """All that is found but the notices of lint rules, which `netpolicy lint` gives."""
     from netpolicy.diagnostic import Severity
 
-    hygiene = [one for one in pipeline.lint if one.severity is Severity.NOTICE]
-    return [one for one in pipeline.diagnostics if one not in hygiene]
+    return [*pipeline.faults, *(one for one in pipeline.lint if one.severity is not Severity.NOTICE)]
 
 
 def _nothing_written(options: argparse.Namespace, why: str) -> int:

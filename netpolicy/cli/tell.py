@@ -30,7 +30,8 @@ def tell(diagnostics: Iterable[Diagnostic], options: argparse.Namespace, bar: Se
     wrong = [one for one in listed if one.severity.rank <= bar.rank]
     shown = wrong if options.quiet else listed
     painted = colour(options)
-    for one in shown[:MOST]:
+    # Notices are left out before warnings, and warnings before errors: there may be very many of them.
+    for one in ordered(sorted(shown, key=lambda one: one.severity.rank)[:MOST]):
         print(render(one, colour=painted) + "\n", file=sys.stderr)
     if len(shown) > MOST:
         print(f"… and {len(shown) - MOST} more", file=sys.stderr)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_TEXT_OR_COMMENT = re.compile(r'"(?:[^"\\\n]|\\[^\n])*"|(?P<comment>#[^\n]*)')
+from netpolicy.dsl.vocabulary import TEXT
+
+_TEXT_OR_COMMENT = re.compile(rf"{TEXT}|(?P<comment>#[^\n]*)")
 _BLANKS = " \t\r\f"
 
 

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 
 from netpolicy.diagnostic import Diagnostic, error
-from netpolicy.dsl.vocabulary import ATTRIBUTE_WORDS, STATEMENT_WORDS, terminals
+from netpolicy.dsl.vocabulary import ATTRIBUTE_WORDS, STATEMENT_WORDS, TEXT, terminals
 from netpolicy.source import Span
 
-_WORD = re.compile(r'"(?:[^"\\\n]|\\[^\n])*"|[A-Za-z0-9_$.-]*[A-Za-z0-9_$]|<->|->|=>|<-|[<>=!]=|&&|\|\||\S')
+_WORD = re.compile(TEXT + r"|[A-Za-z0-9_$.-]*[A-Za-z0-9_$]|<->|->|=>|<-|[<>=!]=|&&|\|\||\S")
 FLOWS = frozenset({"ALLOW", "DENY", "NEVER", "EXPECT"})
 ATTRIBUTES = terminals(ATTRIBUTE_WORDS)
 STATEMENTS = terminals(STATEMENT_WORDS)

@@ -25,10 +25,11 @@ from netpolicy.dsl.parse import parse
 from netpolicy.dsl.pieces import Piece, fill
 from netpolicy.dsl.rows import GAP, STEP, Row, aligned, is_loose, loose
 from netpolicy.dsl.syntax import PolicyFile
+from netpolicy.dsl.vocabulary import TEXT
 from netpolicy.dsl.words import tree_of
 from netpolicy.source import Source
 
-_BRACE = re.compile(r'"(?:[^"\\\n]|\\[^\n])*"|#[^\n]*|(?P<brace>\{(?P<line_end>[ \t\r\f]*\n)?)')
+_BRACE = re.compile(rf"{TEXT}|#[^\n]*|(?P<brace>\{{(?P<line_end>[ \t\r\f]*\n)?)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from netpolicy.dsl.vocabulary import (
     PLACE_WORDS,
     RESERVED_WORDS,
     STATEMENT_WORDS,
+    TEXT,
     terminals,
 )
 from netpolicy.source import Source, Span
@@ -45,7 +46,7 @@ _OTHER_BLOCK = re.compile(r"(?:else|elif|if|unless)\b[^\n{]*(?=\{)")  # it is re
 _NAME_OR_TEXT = re.compile(r'[A-Za-z][A-Za-z0-9_-]*|"[^"\n]*"')
 _RESUME = re.compile(
     rf"""
-    "(?:[^"\\\n]|\\[^\n])*+" | "[^\n]*[^\n{{}}\s] | \#[^\n]*
+    {TEXT} | "[^\n]*[^\n{{}}\s] | \#[^\n]*
     | (?P<brace>[{{}}])
     | ^[ \t]*(?P<word>(?:{"|".join(STATEMENT_WORDS)})(?![A-Za-z0-9_-]))
     | ^[ \t]*(?P<other>(?!node\b)[A-Za-z]++)(?=[ \t]++(?!except\b)[A-Za-z0-9("](?>[^\n]*?->)[^\n]*?[ \t]:[ \t])

@@ -16,6 +16,8 @@ ATTRIBUTE_WORDS = ("because", "source", "owner", "ticket", "expires", "review", 
 """Not reserved: they mean something only behind a flow or a demand."""
 PLACE_WORDS = ("except", "exactly", "least", "no", "with", "alone")
 """Not reserved: they mean something only in a selector or a demand."""
+TEXT = r'"(?:[^"\\\n]|\\[^\n])*+"'
+"""A pattern of quoted texts, as STRING of the grammar."""
 
 
 def terminals(words: Iterable[str]) -> frozenset[str]:

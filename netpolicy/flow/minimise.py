@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from netpolicy.flow.holders import Holders
 from netpolicy.flow.model import Effect, Flow
 
 MOST_STATEMENTS = 10
 """Statements that one flow may carry: their ids must fit the comment of a rule."""
 
 FEW_PORTS = 64
-"""Ports up to which a flow is found by port when a narrower one looks for it."""
+"""Ports up to which a flow takes the statements of a narrower one only when no flow of more ports takes them."""
 
 
 def minimise(flows: Iterable[Flow], *, idle_denies: bool = True) -> tuple[Flow, ...]:
@@ -21,11 +22,13 @@ def minimise(flows: Iterable[Flow], *, idle_denies: bool = True) -> tuple[Flow, 
     meets no allow refuses what would be refused anyway; it only counts, and `idle_denies` says whether that is wanted.
     """
     ordered = sorted(flows, key=_rank)
-    denied = _absorb([one for one in ordered if one.effect is Effect.DENY])
-    allowed = [one for one in ordered if one.effect is Effect.ALLOW and not any(deny.covers(one) for deny in denied)]
-    if not idle_denies:
-        denied = [deny for deny in denied if deny.log or any(_meet(deny, allow) for allow in allowed)]
-    return (*denied, *_absorb(allowed))
+    denied = _Kept(one for one in ordered if one.effect is Effect.DENY)
+    allowed = _Kept(one for one in ordered if one.effect is Effect.ALLOW and not denied.covering(one))
+    if idle_denies:
+        return (*denied.flows, *allowed.flows)
+    # An allow that another covers meets no deny that the other does not meet.
+    met = [deny for deny in denied.flows if deny.log or any(_meet(deny, allow) for allow in allowed.flows)]
+    return (*met, *allowed.flows)
 
 
 def _meet(one: Flow, other: Flow) -> bool:
@@ -42,29 +45,28 @@ def _rank(flow: Flow) -> tuple[object, ...]:
     return (not flow.log, *sizes, flow.statements, flow.head, flow.tail)
 
 
-def _absorb(flows: list[Flow]) -> list[Flow]:
-    kept: list[Flow] = []
-    wide: list[int] = []  # places in `kept` of flows with many ports
-    narrow: dict[tuple[int, int], list[int]] = {}  # and of the others, by family and port
-    for flow in flows:
-        first = flow.ports.witness()
-        for at in (*wide, *narrow.get(first, ())) if first is not None and not flow.log else ():
-            joined = tuple(sorted({*kept[at].statements, *flow.statements}))
-            if len(joined) <= MOST_STATEMENTS and kept[at].covers(flow):
-                kept[at] = replace(kept[at], statements=joined)
-                break
-        else:
-            _note(flow, len(kept), wide, narrow)
-            kept.append(flow)
-    return kept
+class _Kept:
+    """Flows of one effect that remain, in the order in which they come."""
 
+    def __init__(self, flows: Iterable[Flow]) -> None:
+        self.flows: list[Flow] = []
+        self._holders = Holders()
+        for flow in flows:
+            self._take(flow)
 
-def _note(flow: Flow, at: int, wide: list[int], narrow: dict[tuple[int, int], list[int]]) -> None:
-    """Notes where a flow is looked for: by its ports if they are few, else always."""
-    if flow.ports.size() > FEW_PORTS:
-        wide.append(at)
-        return
-    for family in flow.ports.families():
-        for first, last in flow.ports.of(family):
-            for key in range(first, last + 1):
-                narrow.setdefault((family, key), []).append(at)
+    def covering(self, flow: Flow) -> list[int]:
+        """Places of the flows that cover a flow."""
+        return [at for at in self._holders.of(flow) if self.flows[at].covers(flow)]
+
+    def _take(self, flow: Flow) -> None:
+        """Gives the statements of the flow to one that covers it, of many ports before of few; else keeps it."""
+        for at in sorted(self.covering(flow), key=self._of_few_ports) if not flow.log else ():
+            joined = tuple(sorted({*self.flows[at].statements, *flow.statements}))
+            if len(joined) <= MOST_STATEMENTS:
+                self.flows[at] = replace(self.flows[at], statements=joined)
+                return
+        self._holders.add(flow, len(self.flows))
+        self.flows.append(flow)
+
+    def _of_few_ports(self, at: int) -> bool:
+        return self.flows[at].ports.size() <= FEW_PORTS

@@ -11,11 +11,10 @@ from functools import cache
 
 from netpolicy.diagnostic import Diagnostic, Label, Severity, one_line
 from netpolicy.dsl import syntax as s
-from netpolicy.flow.model import Plan
 from netpolicy.packet.ports import PORTED, by_protocol
 from netpolicy.policy.cluster import Cluster
 from netpolicy.policy.model import Policy, Statement
-from netpolicy.policy.names import collect
+from netpolicy.policy.names import Names
 from netpolicy.policy.params import Params
 from netpolicy.policy.services import Services
 from netpolicy.registry import modules
@@ -40,14 +39,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a rule sees: a policy without errors, the plans of its classes, and the syntax of its files.
+    """What a rule sees: a policy without errors, the names that it declares, and the syntax of its files.
 
     `files` are in the order of reading, included ones first; `shipped` are the sources of those that come with the
     product, which the user cannot change.
     """
 
     policy: Policy
-    plans: tuple[Plan, ...]
+    names: Names
     files: tuple[s.PolicyFile, ...]
     shipped: frozenset[Source] = frozenset()
 
@@ -72,15 +71,14 @@ class Context:
 
     def opened(self) -> Iterator[Opened]:
         """What the active allows open, by the members of their lists; one with an empty side opens nothing."""
-        names, _ = collect(self.files)
-        services = Services(names, Params(names, self.files, self.cluster))
+        services = Services(self.names, Params(self.names, self.files, self.cluster))
         for flow, statement in self.active():
             opens = flow.verb is s.Verb.ALLOW and statement.who and statement.whom
             for item in flow.what.items if opens else ():
                 ports, forwarded = services.ports(s.What((item,), item.span))
                 ranges = _ranges((ports - forwarded).v4)
                 if isinstance(item, s.ServiceNamed):
-                    yield Opened(item.name, names.services[item.name].what.span, ranges, statement)
+                    yield Opened(item.name, self.names.services[item.name].what.span, ranges, statement)
                 elif ranges:
                     yield Opened(", ".join(range_text(one) for one in ranges), item.span, ranges, statement)
 

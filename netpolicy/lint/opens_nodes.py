@@ -8,7 +8,6 @@ from netpolicy.diagnostic import Diagnostic, Severity
 from netpolicy.dsl import syntax as s
 from netpolicy.lint import Context, LintRule
 from netpolicy.packet.addresses import NOWHERE, AddressSet
-from netpolicy.policy.names import collect
 
 PAGE = """\
 # NP506: a network as whom opens nodes
@@ -35,9 +34,8 @@ allow dea -> 10.0.0.0/24 except all : tcp 3306
 
 def check(context: Context) -> Iterator[Diagnostic]:
     """Found for each network that is declared, and each CIDR, in a whom; one address alone is plainly meant."""
-    names, _ = collect(context.files)
-    networks = {one.name: one.addresses for one in context.policy.networks if one.name in names.selectors}
-    targets = {text: alias.target.text for text, alias in names.aliases.items()}
+    networks = {one.name: one.addresses for one in context.policy.networks if one.name in context.names.selectors}
+    targets = {text: alias.target.text for text, alias in context.names.aliases.items()}
     for flow, statement in context.active():
         if flow.verb is not s.Verb.ALLOW:
             continue

@@ -9,7 +9,7 @@ from netpolicy.dsl import syntax as s
 from netpolicy.lint import Context, LintRule
 from netpolicy.packet.addresses import AddressSet
 from netpolicy.packet.ports import PortSet, Protocol
-from netpolicy.policy.names import Names, collect
+from netpolicy.policy.names import Names
 
 _TCP = PortSet.ports(Protocol.TCP, [(1, 0xFFFF)])
 
@@ -53,8 +53,7 @@ nodes:
 
 def check(context: Context) -> Iterator[Diagnostic]:
     """Found once a role, at the first node that holds it; nothing in a policy that opens all nodes to each other."""
-    names, _ = collect(context.files)
-    named, opened = frozenset(_named(context, names)), _opened_otherwise(context, names)
+    named, opened = frozenset(_named(context)), _opened_otherwise(context)
     addresses = {one.name: one.addresses for one in context.policy.roles}
     if named.isdisjoint(addresses) or _is_flat(context):
         return
@@ -68,16 +67,16 @@ def check(context: Context) -> Iterator[Diagnostic]:
             yield RULE.finding(f"no allow opens anything to the role `{text}` in particular", role.span, hint=hint)
 
 
-def _named(context: Context, names: Names) -> Iterator[str]:
+def _named(context: Context) -> Iterator[str]:
     """Roles that an active allow or deny names on a side, and roles that may stand only with others."""
     for flow, _ in context.active():
         if flow.verb in (s.Verb.ALLOW, s.Verb.DENY):
-            yield from _roles(flow.who, names)
-            yield from _roles(flow.whom, names)
+            yield from _roles(flow.who, context.names)
+            yield from _roles(flow.whom, context.names)
     bound = {one.span for one in context.policy.demands if one.binding and one.kind is s.DemandKind.WITH}
     for statement in context.statements():
         if isinstance(statement, s.Requirement) and statement.span in bound:
-            yield from _roles(statement.selector, names)
+            yield from _roles(statement.selector, context.names)
 
 
 def _is_flat(context: Context) -> bool:
@@ -89,14 +88,14 @@ def _is_flat(context: Context) -> bool:
     )
 
 
-def _opened_otherwise(context: Context, names: Names) -> AddressSet:
+def _opened_otherwise(context: Context) -> AddressSet:
     """Addresses of nodes that an active allow opens by label, node, network or address, if not those of all nodes."""
     roles = {one.name for one in context.policy.roles}
     opened = []
     for flow, statement in context.active():
         side = flow.whom if statement.whom.span == flow.whom.span else flow.who
         everywhere = statement.whom.addresses.covers(context.policy.nodes)
-        if flow.verb is s.Verb.ALLOW and not everywhere and roles.isdisjoint(_roles(side, names)):
+        if flow.verb is s.Verb.ALLOW and not everywhere and roles.isdisjoint(_roles(side, context.names)):
             opened.append(statement.whom.addresses & context.policy.nodes)
     return AddressSet.union_all(opened)
 

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
-from netpolicy.policy.yamltree import Branch, Mapping, Scalar, Sequence
+from netpolicy.policy.yamltree import Branch, Mapping, Scalar, Sequence, member
 
 PREFIX = "ansible_"
 UNSAFE = "__ansible_unsafe"
@@ -53,13 +53,6 @@ def _nobodys(text: str) -> bool:
     except ValueError:
         return False  # who reads it says what is wrong
     return parsed.is_link_local or parsed.is_loopback
-
-
-def member(branch: Branch | None, key: str) -> Branch | None:
-    """The value of a key where the branch is a mapping that has it."""
-    if not isinstance(branch, Mapping):
-        return None
-    return next((value for known, value in branch.entries if known.text == key), None)
 
 
 def text_of(branch: Branch | None) -> Scalar | None:

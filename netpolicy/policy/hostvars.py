@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from netpolicy.policy.facts import UNSAFE, member
+from netpolicy.policy.facts import UNSAFE
 from netpolicy.policy.values import Values
-from netpolicy.policy.yamltree import Branch, Mapping, Scalar, Sequence
+from netpolicy.policy.yamltree import Branch, Mapping, Scalar, Sequence, member
 from netpolicy.source import Span
 
 VAULT = "__ansible_vault"

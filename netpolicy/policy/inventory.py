@@ -12,12 +12,12 @@ from typing import Any
 
 from netpolicy.diagnostic import Diagnostic, Label, did_you_mean, error
 from netpolicy.dsl.syntax import normal
-from netpolicy.policy.facts import is_card, member, text_of
+from netpolicy.policy.facts import is_card, text_of
 from netpolicy.policy.hostaddresses import ADDRESS, HOST, INTERFACES, HostAddresses
 from netpolicy.policy.hostvars import HostValues
 from netpolicy.policy.jsontree import compose_json
 from netpolicy.policy.values import Entries, Values
-from netpolicy.policy.yamltree import Branch, Mapping, Scalar, Sequence
+from netpolicy.policy.yamltree import Branch, Mapping, Scalar, Sequence, member
 from netpolicy.source import Source, Span
 
 PREFIX = "netpolicy_"

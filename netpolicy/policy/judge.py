@@ -83,9 +83,8 @@ class Judge:
             empty = not selection and not statement.to_self and side.span == selection.span
             if empty and self.selectors.sound(side):
                 self.found.append(_empty(flow, selection))
-        if flow.verb is s.Verb.DENY:
-            self._deny(flow, statement)
-        elif statement.who and statement.whom and not _shared_families(statement):
+        one_sided = flow.verb is s.Verb.DENY and self._deny(flow, statement)
+        if statement.who and statement.whom and not one_sided and not _shared_families(statement):
             self.found.append(_apart(flow))
         told = self.services.found or self.services.params.found or self.services.names.broken
         if statement.ports == NO_PORT and not told:
@@ -106,7 +105,8 @@ class Judge:
                 return True
         return False
 
-    def _deny(self, flow: s.Flow, statement: Statement) -> None:
+    def _deny(self, flow: s.Flow, statement: Statement) -> bool:
+        """Reports a deny that cannot be kept; True when it is of one family, and its whom has the other."""
         nodes = self.selectors.nodes
         if self.egress is Egress.OPEN and statement.whom.addresses - nodes:
             message = f"egress is open, so nothing stops flows to `{statement.whom.text}`"
@@ -116,11 +116,13 @@ class Judge:
         who, whom = statement.who.addresses, statement.whom.addresses & nodes
         families = [family for family in FAMILIES if who.of(family)]
         if len(families) != 1 or nodes.covers(who) or flow.attributes.because:
-            return
-        for other in set(whom.families()) - set(families):
+            return False
+        others = set(whom.families()) - set(families)
+        for other in others:
             message = f"this deny covers IPv{families[0].value} only, and the whom has IPv{other.value} addresses"
             hint = f"add the IPv{other.value} addresses of the same peers, or say `because` it is meant so"
             self.found.append(error("NP130", message, statement.who.span, hint=hint))
+        return bool(others)
 
 
 def _shared_families(statement: Statement) -> set[Family]:

@@ -10,6 +10,7 @@ from netpolicy.diagnostic import Diagnostic, error
 from netpolicy.dsl.build import build
 from netpolicy.dsl.parse import parse
 from netpolicy.dsl.syntax import Include, PolicyFile
+from netpolicy.policy.names import LONGEST_CHAIN
 from netpolicy.source import Source, Span
 
 
@@ -30,8 +31,6 @@ class Unreadable:
     code: str = "NP901"
 
 
-DEEPEST = 50
-"""Files that may include one another in a chain."""
 Reader = Callable[[Place], Source | Unreadable]
 
 
@@ -93,8 +92,8 @@ def _load(loading: _Loading, place: Place, named_at: Span | None, path: tuple[Pl
         return
     if place in loading.files:
         return
-    if len(path) > DEEPEST:
-        hint = f"{DEEPEST} files in a chain are the most; include this one at the start"
+    if len(path) > LONGEST_CHAIN:
+        hint = f"{LONGEST_CHAIN} files in a chain are the most; include this one at the start"
         loading.found.append(error("NP131", "includes are nested too deep", named_at, hint=hint))
         return
     if place.shipped and place.path.startswith(".."):

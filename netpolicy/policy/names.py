@@ -16,6 +16,8 @@ CLUSTER_NETWORKS = {
     LOAD_BALANCER_ROUTERS: "routers that the load balancer was told of",
 }
 """Networks that a key of the cluster defines, by that key, each with its description."""
+LONGEST_CHAIN = 50
+"""Groups that may hold one another in a chain; services as well, and files that include one another."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,10 @@ from netpolicy.packet.addresses import EVERYWHERE, NOWHERE, AddressSet, Family, 
 from netpolicy.packet.intervals import canonical
 from netpolicy.policy.cluster import Address, Cluster, Node
 from netpolicy.policy.model import Named, Selection, Virtual
-from netpolicy.policy.names import CLUSTER_NETWORKS, LOAD_BALANCER_ROUTERS, MBUS, Names
+from netpolicy.policy.names import CLUSTER_NETWORKS, LOAD_BALANCER_ROUTERS, LONGEST_CHAIN, MBUS, Names
 from netpolicy.policy.ranges import RangeError, expand
 from netpolicy.source import Span
 
-DEEPEST = 50
-"""Groups that may hold one another in a chain."""
 _RANGE = re.compile(r"(.*?[a-z-])([0-9]+)-([0-9]+)")
 
 
@@ -99,7 +97,7 @@ class Selectors:
             hint = "a group is a set of roles; remove one member"
             self.found.append(error("NP122", message, group.name.span, hint=hint))
             return NOWHERE
-        if len(self._open) >= DEEPEST:
+        if len(self._open) >= LONGEST_CHAIN:
             self._too_deep(group)
             return NOWHERE
         self._open.append(group.name.text)
@@ -114,7 +112,7 @@ class Selectors:
         """Reports a chain of groups once; its other members would only say the same."""
         self._unsound.add(group.name.text)
         if not any(one.code == "NP131" for one in self.found):
-            hint = f"{DEEPEST} groups in a chain are the most; name the roles"
+            hint = f"{LONGEST_CHAIN} groups in a chain are the most; name the roles"
             self.found.append(error("NP131", "groups are nested too deep", group.name.span, hint=hint))
 
     def _member(self, group: s.Group, member: s.Named | s.Quoted) -> AddressSet:

@@ -10,13 +10,11 @@ from netpolicy.diagnostic import Diagnostic, did_you_mean, error
 from netpolicy.dsl import syntax as s
 from netpolicy.dsl.literals import ICMP_TYPES
 from netpolicy.packet.ports import ANY_PORT, NO_PORT, PORTED, PortSet
-from netpolicy.policy.names import Names
+from netpolicy.policy.names import LONGEST_CHAIN, Names
 from netpolicy.policy.params import Params
 
 _PORTED = PortSet.union_all([PortSet.protocol(number) for number in sorted(PORTED)])
 
-DEEPEST = 50
-"""Services that may hold one another in a chain."""
 _PORT_IN_NAME = re.compile(r"(tcp|udp|sctp)_?([0-9]{1,5})")
 # What well-known names stand for (IANA), for hints only: a policy says its ports itself.
 _WELL_KNOWN = dict(
@@ -80,9 +78,9 @@ class Services:
             message = f"services contain each other: {trail}"
             self.found.append(error("NP122", message, service.name.span, hint="remove one of the names"))
             return NO_PORT, NO_PORT
-        if len(self._open) >= DEEPEST:
+        if len(self._open) >= LONGEST_CHAIN:
             if not any(one.code == "NP131" for one in self.found):
-                hint = f"{DEEPEST} services in a chain are the most; name the ports"
+                hint = f"{LONGEST_CHAIN} services in a chain are the most; name the ports"
                 self.found.append(error("NP131", "services are nested too deep", service.name.span, hint=hint))
             return NO_PORT, NO_PORT
         self._open.append(item.name)

@@ -71,6 +71,13 @@ class Mapping:
 Branch = Scalar | Sequence | Mapping
 
 
+def member(branch: Branch | None, key: str) -> Branch | None:
+    """The value of a key where the branch is a mapping that has it."""
+    if not isinstance(branch, Mapping):
+        return None
+    return next((value for known, value in branch.entries if known.text == key), None)
+
+
 class _StopError(Exception):
     """The text cannot be read on; the diagnostic is noted."""
 

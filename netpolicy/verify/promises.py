@@ -47,7 +47,6 @@ class _Judge:
         by_name = {node.name: node for node in policy.cluster.nodes}
         self.members = [[by_name[name] for name in plan.node_class.members] for plan in plans]
         self.addresses = [_addresses_of(nodes) for nodes in self.members]
-
         self._meets: dict[tuple[int, int, int], bool] = {}
 
     @cached_property

@@ -132,6 +132,17 @@ def test_findings_are_counted(run: Run, world: Path) -> None:
     assert run("lint", "cluster.yaml").out.startswith("cluster.yaml: 1 warning, 1 notice (2 files, ")
 
 
+def test_an_error_behind_very_many_warnings_is_told(run: Run, world: Path) -> None:
+    spare = "".join(f"role spare{number}\n" for number in range(250))
+    place(world, CLUSTER, POLICY + spare + BROKEN.removeprefix(POLICY))
+    outcome = run("lint", "cluster.yaml")
+    assert outcome.status == 1
+    assert outcome.err.count("[NP") == 200
+    assert "error[NP301]: this `never` is broken" in outcome.err
+    assert outcome.err.index("warning[NP505]") < outcome.err.index("error[NP301]")  # in order of place
+    assert "… and 51 more" in outcome.err
+
+
 def test_hygiene_is_told_by_lint_alone(run: Run, world: Path) -> None:
     """Notices of lint rules stand in nobody's way; warnings are told by each command."""
     for policy, told in ((NOTED, []), (WARNED, ["warning[NP305]"]), (UNUSED, ["warning[NP505]"])):

@@ -23,7 +23,7 @@ WORLD = {
 def diagnose(files: Mapping[str, str]) -> list[Diagnostic]:
     """All that is found in a cluster and its policy on 2026-06-01, lint aside."""
     pipeline = _pipeline(files)
-    return ordered(one for one in pipeline.diagnostics if one not in pipeline.lint)
+    return ordered(pipeline.faults)
 
 
 def linted(files: Mapping[str, str]) -> list[Diagnostic]:
