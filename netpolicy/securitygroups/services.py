@@ -36,16 +36,3 @@ def _icmp(protocol: int, values: Intervals) -> Iterator[Service]:
                 yield Service(protocol, kind)
             else:
                 yield from (Service(protocol, kind, code) for code in range(low, high + 1))
-
-
-def covers(wide: Service, narrow: Service, *, icmp: bool) -> bool:
-    """True when every packet of the narrow service is one of the wide one; `icmp` says how two numbers are read."""
-    if wide.protocol == -1 or wide == narrow:
-        return True
-    if wide.protocol != narrow.protocol:
-        return False
-    if wide.first == -1:
-        return True
-    if icmp:
-        return wide.first == narrow.first and wide.last == -1
-    return narrow.first != -1 and wide.first <= narrow.first and narrow.last <= wide.last

@@ -11,7 +11,7 @@ from netpolicy.packet.ports import Protocol
 from netpolicy.securitygroups.fit import fit, fullest
 from netpolicy.securitygroups.inventory import Inventory, members
 from netpolicy.securitygroups.model import EVERY_NODE, Direction, Form, Network, Rule, Service
-from netpolicy.securitygroups.prune import joined, places, wider
+from netpolicy.securitygroups.prune import joined, shelves, wider
 from netpolicy.securitygroups.words import description, group_name
 from netpolicy.targets.aws.rules import MOST_GROUPS, MOST_RULES, NAMED_PROTOCOLS, Permission, Ruleset, SecurityGroup
 
@@ -51,7 +51,7 @@ def _of_both_families(rules: Sequence[Rule], held: Mapping[str, AddressSet], eve
     a wider rule covers the other family the twin is pruned, but what it says holds.
     """
     listed = {rule: rule for rule in rules}
-    by_place = places(rules)
+    by_place = shelves(rules)
     for rule in rules:
         other = next(family for family in FAMILIES if family is not rule.family)
         wanted = replace(rule, family=other)
