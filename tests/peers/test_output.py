@@ -3,9 +3,9 @@
 Every test judges the text that a node loads, as it is read back from that text.
 
 Elsewhere: that each file loads twice, with the same meaning, through all four restore tools, that every statement is
-seen by real packets, and that loopback and neighbour discovery work in the kernel, is in tests/kernel. A query with a
-verdict for a packet is for `why`; a rule that another one hides is for the shadow check of `lint`; an apply that
-revokes and goes back is for `apply`.
+seen by real packets, and that loopback and neighbour discovery work in the kernel, is in tests/kernel. Not answered
+yet: a query with a verdict for a packet (`why`), a rule that another one hides (the shadow check of `lint`), and an
+apply that revokes and goes back (`apply-rules`).
 """
 
 from ipaddress import ip_address
