@@ -1,7 +1,7 @@
 """Mistakes that Aerleon and Capirca answer with nothing, with a traceback or without a place, and what is told here.
 
 `errors.txt` has the form of the corpus in tests/errors. Two of their mistakes are judged elsewhere: a misspelt target
-is a misspelt option of the command line (below); a rule that another one hides is not told yet (a shadow check of `lint`).
+is a misspelt option of the command line (below); a rule that another one hides is not told yet (a shadow check).
 """
 
 import os
