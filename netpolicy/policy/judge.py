@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from netpolicy.diagnostic import Diagnostic, did_you_mean, error, notice, warning
 from netpolicy.dsl import syntax as s
@@ -65,6 +66,7 @@ class Judge:
         self.services = services
         self.egress = egress
         self.found: list[Diagnostic] = []
+        self._idle: dict[str, tuple[int, int]] = {}
 
     def interfaces(self, flow: s.Flow) -> None:
         """Reports interfaces that no node has: a misspelt one would silently deny nothing."""
@@ -82,7 +84,7 @@ class Judge:
         for side, selection in ((flow.who, statement.who), (flow.whom, statement.whom)):
             empty = not selection and not statement.to_self and side.span == selection.span
             if empty and self.selectors.sound(side):
-                self.found.append(_empty(flow, selection))
+                self._tell_empty(flow, selection)
         one_sided = flow.verb is s.Verb.DENY and self._deny(flow, statement)
         if statement.who and statement.whom and not one_sided and not _shared_families(statement):
             self.found.append(_apart(flow))
@@ -90,6 +92,21 @@ class Judge:
         if statement.ports == NO_PORT and not told:
             hint = "give it a service"
             self.found.append(error("NP127", "this statement has no port at all", flow.what.span, hint=hint))
+
+    def _tell_empty(self, flow: s.Flow, selection: Selection) -> None:
+        """Reports an empty side. Of allows a selector is told once: a role that nobody holds may stand in many."""
+        told = _empty(flow, selection)
+        if flow.verb is not s.Verb.ALLOW:
+            self.found.append(told)
+        elif selection.text in self._idle:
+            place, more = self._idle[selection.text]
+            self._idle[selection.text] = (place, more + 1)
+            others = "one more allow" if not more else f"{more + 1} more allows"
+            note = f"the same is true of {others}"
+            self.found[place] = replace(self.found[place], notes=(note,))
+        else:
+            self._idle[selection.text] = (len(self.found), 0)
+            self.found.append(told)
 
     def _empty_network(self, flow: s.Flow) -> bool:
         """True when a network without addresses is the lone who or whom, which is reported."""
