@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from collections.abc import Sequence as Several
+from typing import TypeVar
 
-from netpolicy.diagnostic import did_you_mean, error
+from netpolicy.diagnostic import Diagnostic, did_you_mean, error
 from netpolicy.policy.yamltree import Branch, Mapping, Scalar, Sequence, compose
 from netpolicy.securitygroups.model import Attachment
 from netpolicy.source import Source, Span
@@ -18,6 +19,9 @@ NUMBER = re.compile("0|[1-9][0-9]{0,8}")
 
 class UnfitError(Exception):
     """A part of the file is not what it must be; the diagnostic is noted."""
+
+
+T = TypeVar("T")
 
 
 class Reading:
@@ -87,3 +91,14 @@ class Reading:
         fields = self.fields(branch, keys, keys)
         nodes, carried = ([self.text(one) for one in self.items(fields[key])] for key in ("nodes", groups))
         return Attachment(self.text(fields["interface"]), tuple(carried), tuple(nodes))
+
+
+def read_file(source: Source, build: Callable[[Reading, Branch], T]) -> tuple[T | None, list[Diagnostic]]:
+    """What is built of the file, or None and why it cannot be read."""
+    reading = Reading(source)
+    if reading.tree is None:
+        return None, reading.found
+    try:
+        return build(reading, reading.tree), reading.found
+    except UnfitError:
+        return None, reading.found

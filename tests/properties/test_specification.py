@@ -51,7 +51,9 @@ PROTOCOLS = {"tcp": Protocol.TCP, "udp": Protocol.UDP, "esp": Protocol.ESP}
 
 def packet(text: str, **more: Any) -> Packet:
     """The packet that `tcp 10.0.0.5 -> 10.0.0.2 : 22` writes; the port of icmp is `type/code`."""
-    protocol, source, destination, port = re.fullmatch(r"(\w+) (\S+) -> (\S+) : (\S+)", text).groups()  # type: ignore[union-attr]
+    written = re.fullmatch(r"(\w+) (\S+) -> (\S+) : (\S+)", text)
+    assert written is not None
+    protocol, source, destination, port = written.groups()
     family = Family(ip_address(source).version)
     kind, _, code = port.partition("/")
     icmp = Protocol.ICMP if family is Family.V4 else Protocol.ICMPV6

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from netpolicy.diagnostic import Diagnostic
 from netpolicy.policy.yamltree import Branch
-from netpolicy.securitygroups.reading import NUMBER, Reading, UnfitError
+from netpolicy.securitygroups.reading import NUMBER, Reading, read_file
 from netpolicy.source import Source
 from netpolicy.targets.aws.rules import FORMAT, FORMAT_VERSION, Permission, Ruleset, SecurityGroup
 
@@ -24,13 +24,7 @@ Permissions = dict[str, tuple[Permission, ...]]
 
 def read(source: Source) -> tuple[Ruleset | None, list[Diagnostic]]:
     """The ruleset of the file, or None and why it cannot be read."""
-    reading = Reading(source)
-    if reading.tree is None:
-        return None, reading.found
-    try:
-        return _ruleset(reading, reading.tree), reading.found
-    except UnfitError:
-        return None, reading.found
+    return read_file(source, _ruleset)
 
 
 def _ruleset(reading: Reading, tree: Branch) -> Ruleset:

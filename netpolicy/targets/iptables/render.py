@@ -104,14 +104,14 @@ def _match(match: r.Match, family: Family, protocol: int) -> str:
 
 
 def _protocol(number: int) -> str:
-    names = {
+    names: dict[int, str] = {
         Protocol.TCP: "tcp",
         Protocol.UDP: "udp",
         Protocol.ICMP: "icmp",
         Protocol.ICMPV6: "icmpv6",
         Protocol.SCTP: "sctp",
     }
-    return names.get(number, str(number))  # type: ignore[call-overload, no-any-return]
+    return names.get(number, str(number))
 
 
 def _interval(pair: tuple[int, int]) -> str:
