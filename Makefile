@@ -14,7 +14,7 @@ demo: $(STAMP)
 	@$(BIN)/netpolicy matrix $(CLUSTER) --by role --quiet
 	@echo "The rules of every node are in build/twenty/nodes/, the security groups in build/twenty/cloud/, what was compiled from what in manifest.json."
 
-check: $(STAMP)
+check: .venv/.node
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
@@ -42,6 +42,12 @@ kernel-tools:
 # What only the bench needs: a library that draws.
 .venv/.bench: $(STAMP)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[bench]'
+	@touch $@
+
+# What only a node and its tests need: python-iptables is built from source.
+.venv/.node: $(STAMP)
+	@PYTHON=$(PYTHON) scripts/system-packages.sh compiler
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[node]'
 	@touch $@
 
 $(STAMP): pyproject.toml setup.py

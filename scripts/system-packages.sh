@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that what pip cannot install is there, by apt-get where this user may, else by saying what is missing.
 #   system-packages.sh python    a Python of at least 3.11 that can make virtual environments ($PYTHON, else python3)
+#   system-packages.sh compiler  what python-iptables is built with: a C compiler, its library's headers, Python's
 #   system-packages.sh kernel    what the kernel tests run: iptables, ipset, nftables, conntrack, iproute2, kmod
 set -euo pipefail
 
@@ -26,6 +27,12 @@ python)
     # Debian ships venv without ensurepip until python3-venv is there; the failure would come half-way.
     "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     ;;
+compiler)
+    need gcc cc
+    echo '#include <stdlib.h>' | cc -E - >/dev/null 2>&1 || missing+=(libc6-dev)
+    headers=$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+    [[ -e $headers/Python.h ]] || missing+=(python3-dev)
+    ;;
 kernel)
     need iptables iptables-{legacy,nft}-{save,restore} ip6tables-{legacy,nft}-{save,restore}
     need ipset ipset
@@ -35,7 +42,7 @@ kernel)
     need kmod modprobe
     ;;
 *)
-    echo "usage: $0 python|kernel" >&2
+    echo "usage: $0 python|compiler|kernel" >&2
     exit 2
     ;;
 esac

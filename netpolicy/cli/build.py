@@ -88,6 +88,7 @@ class _Build:
         self.options = options
         self.nodes = {node.name: node for node in policy.cluster.nodes}
         self.class_of: dict[str, str] = {}
+        self.identities: dict[str, str] = {}
         self.classes: dict[str, dict[str, Any]] = {}
         self.clouds: dict[str, dict[str, Any]] = {}
         self.found: tuple[Diagnostic, ...] = ()
@@ -135,8 +136,10 @@ class _Build:
             self.class_of[node.name] = digest
             folder = f"{nodes}/{node.name}"
             os.mkdir(folder)  # noqa: PTH102
+            text = identities.text(node).encode()
+            self.identities[node.name] = hashlib.sha256(text).hexdigest()
             with open(f"{folder}/node.json", "xb") as file:  # noqa: PTH123
-                file.write(identities.text(node).encode())
+                file.write(text)
             for name in built.files:
                 os.link(f"{home}/{name}", f"{folder}/{name}")
 
@@ -162,6 +165,7 @@ class _Build:
             "classes": self.classes,
             "cloud": self.clouds,
             "nodes": self.class_of,
+            "identities": self.identities,
         }
 
 

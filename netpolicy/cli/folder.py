@@ -18,7 +18,8 @@ from types import FrameType
 
 TOOL = "netpolicy"
 MANIFEST = "manifest.json"
-CONTENTS = frozenset({MANIFEST, "classes", "cloud", "nodes"})
+SIGNATURE = f"{MANIFEST}.sig"  # as `ssh-keygen -Y sign` names it
+CONTENTS = frozenset({MANIFEST, SIGNATURE, "classes", "cloud", "nodes"})
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from netpolicy.packet.addresses import address_text
 from netpolicy.policy.cluster import Cluster, Node
+from netpolicy.policy.identity import FORMAT_VERSION, as_dict, identity_of
 
-FORMAT_VERSION = 1
-_NODE, _INTERFACES = "\0node", "\0interfaces"
+__all__ = ["FORMAT_VERSION", "Identities", "identity", "json_text"]
+_NODE, _INTERFACES, _HOSTNAME = "\0node", "\0interfaces", "\0hostname"
 
 
 def json_text(value: object) -> str:
@@ -19,18 +20,7 @@ def json_text(value: object) -> str:
 
 def identity(cluster: Cluster, node: Node, digest: str, serial: int) -> dict[str, Any]:
     """All that `node.json` says; `digest` names the class."""
-    return {
-        "format_version": FORMAT_VERSION,
-        "cluster": cluster.name,
-        "node": node.name,
-        "roles": sorted(role.text for role in node.roles),
-        "labels": sorted(label.text for label in node.labels),
-        "interfaces": _interfaces(node),
-        "addresses_are": node.addresses_are.value,
-        "mbus": address_text(*cluster.mbus) if cluster.mbus else None,
-        "class": digest,
-        "serial": serial,
-    }
+    return as_dict(identity_of(cluster, node, digest, serial))
 
 
 def _interfaces(node: Node) -> dict[str, list[str]]:
@@ -41,15 +31,17 @@ class Identities:
     """The texts of `node.json` for the nodes of one class: they differ in name and addresses only."""
 
     def __init__(self, cluster: Cluster, like: Node, digest: str, serial: int) -> None:
-        shared = identity(cluster, like, digest, serial) | {"node": _NODE, "interfaces": _INTERFACES}
-        head, rest = json_text(shared).split(json.dumps(_INTERFACES))
-        self._pieces = (head, *rest.split(json.dumps(_NODE)))
+        own = {"node": _NODE, "interfaces": _INTERFACES, "hostname": _HOSTNAME}
+        pieces = [json_text(identity(cluster, like, digest, serial) | own)]
+        for mark in (_HOSTNAME, _INTERFACES, _NODE):  # as the keys are sorted
+            pieces += pieces.pop().split(json.dumps(mark))
+        self._pieces = pieces
 
     def text(self, node: Node) -> str:
         """The same text as that of `identity`, at a fraction of the cost."""
-        head, middle, tail = self._pieces
-        cards = [_card(name, addresses) for name, addresses in sorted(_interfaces(node).items())]
-        return f"{head}{_block('{}', cards, 1)}{middle}{json.dumps(node.name)}{tail}"
+        head, before, after, tail = self._pieces
+        cards = _block("{}", [_card(name, addresses) for name, addresses in sorted(_interfaces(node).items())], 1)
+        return f"{head}{json.dumps(node.hostname)}{before}{cards}{after}{json.dumps(node.name)}{tail}"
 
 
 def _card(name: str, addresses: list[str]) -> str:

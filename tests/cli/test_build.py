@@ -79,8 +79,18 @@ def test_node_json_says_who_the_node_is(run: Run, world: Path) -> None:
         "interfaces": {"eth0": ["10.0.0.9"], "eth1": ["2001:db8::9"]},
         "addresses_are": "leased",
         "mbus": "10.0.0.1",
+        "hostname": "",
+        "core_name": "",
+        "api_name": "",
         "class": manifest["nodes"]["db"],
         "serial": 42,
+    }
+
+
+def test_the_manifest_holds_the_digest_of_every_identity(run: Run) -> None:
+    manifest = compiled(run, str(CLUSTERS / "five.yaml"))
+    assert manifest["identities"] == {
+        path.name: sha256(path / "node.json") for path in sorted(Path("build/nodes").iterdir())
     }
 
 
