@@ -51,10 +51,16 @@ def lines(source: Source, problems: list[Diagnostic]) -> Iterator[Line]:
     for number, raw in enumerate(source.text.split("\n"), 1):
         text = raw.rstrip("\r")
         if text.strip(" \t") and not text.startswith("#"):
-            words = _words(source, start, text, problems)
-            if words:
-                yield Line(number, Span(source, words[0].span.start, words[-1].span.end), words)
+            line = line_at(source, number, start, text, problems)
+            if line is not None:
+                yield line
         start += len(raw) + 1
+
+
+def line_at(source: Source, number: int, start: int, text: str, problems: list[Diagnostic]) -> Line | None:
+    """The line with that text, which begins at `start`; None when it is blank or its quotes do not close."""
+    words = _words(source, start, text, problems)
+    return Line(number, Span(source, words[0].span.start, words[-1].span.end), words) if words else None
 
 
 def _words(source: Source, start: int, text: str, problems: list[Diagnostic]) -> list[Token]:
