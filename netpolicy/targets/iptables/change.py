@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from netpolicy.packet.addresses import Family
-from netpolicy.targets.iptables.live import Live, LiveTable
+from netpolicy.targets.iptables.live import Live, LiveRule, LiveTable, is_our_chain
+from netpolicy.targets.iptables.normal import BUILT_IN
 from netpolicy.targets.iptables.render import rule_text, set_text
 from netpolicy.targets.iptables.rules import AddressList, Chain, Ruleset
 from netpolicy.targets.iptables.standing import FamilyStanding, Jump, Standing
@@ -19,51 +20,58 @@ from netpolicy.targets.iptables.standing import FamilyStanding, Jump, Standing
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Restore texts for `--noflush`; an empty one has nothing to do.
-
-    `back` undoes `load` and `flip` after both, `unload` undoes `load` alone; `sweep` removes what is of no use.
-    """
+    """Restore texts for `--noflush`; an empty one has nothing to do. `sweep` removes chains that are of no use."""
 
     family: Family
     load: str
-    unload: str
     flip: str
-    back: str
     sweep: str
 
 
 @dataclass(frozen=True, slots=True)
 class SetChange:
-    """`create` is text for `ipset restore`, before any rule; `withdraw` and `sweep` are names of sets to destroy.
+    """`create` is text for `ipset restore`, before any rule; `created` and `left` are names of sets.
 
-    `withdraw` undoes `create` where no rule came of it; `sweep` are sets that no rule of ours needs any more.
+    The created are destroyed again where no rule came of them, and what is left when no rule of ours needs it any more.
     """
 
     create: str
-    withdraw: tuple[str, ...]
-    sweep: tuple[str, ...]
+    created: tuple[str, ...]
+    left: tuple[str, ...]
 
 
-def change(live: LiveTable, one: FamilyStanding) -> Change:
+def change(one: FamilyStanding) -> Change:
     """The texts for a family; all empty when it is in force and clean."""
-    edited = [jump for jump in one.jumps if not jump.stands]
-    jumped = [line for jump in edited for line in _jumped(jump, one.family)]
-    stale, unflipped = ([chain.name for chain in chains] for chains in (one.stale, one.unflipped))
+    jumped = [line for jump in one.jumps if not jump.stands for line in _jumped(jump, one.family)]
     return Change(
         one.family,
         _text(_declared(one.stale, one.family)),
-        _text(_restored(live, stale)),
         _text([*_declared(one.unflipped, one.family), *jumped]),
-        _text(_restored(live, [*stale, *unflipped], _jumped_back(edited, one.family))),
         _text(_removed(chain.name for chain in one.left)),
+    )
+
+
+def revert(now: LiveTable, before: LiveTable) -> str:
+    """The text that makes our part of a table what it was; empty when it is. Works from any state between the two."""
+    names = {chain.name for table in (now, before) for chain in table.ours}
+    differ = [name for name in sorted(names) if now.chain(name) != before.chain(name)]
+    were = [chain for name in differ if (chain := before.chain(name)) is not None]
+    jumps = [line for built_in in BUILT_IN for line in _jumped_back(_jumps(now, built_in), _jumps(before, built_in))]
+    return _text(
+        [
+            *(f":{name} - [0:0]" for name in differ),
+            *jumps,
+            *(rule.text for chain in were for rule in chain.rules),
+            *(f"-X {name}" for name in differ if before.chain(name) is None),
+        ]
     )
 
 
 def set_change(live: Live, one: Standing, wanted: Ruleset) -> SetChange:
     """The texts for the sets. One whose members were changed is filled under another name and changes places."""
     sets = {each.name: each for each in wanted.sets}
-    created = [set_text(sets[name]) for name in one.absent]
-    return SetChange("".join([*created, *(_swapped(sets[name]) for name in one.changed)]), one.absent, one.left)
+    created = "".join(set_text(sets[name]) for name in one.absent)
+    return SetChange(created + "".join(_swapped(sets[name]) for name in one.changed), one.absent, one.left)
 
 
 def _text(lines: Iterable[str]) -> str:
@@ -78,14 +86,6 @@ def _declared(chains: Iterable[Chain], family: Family) -> list[str]:
     return heads + [f"-A {chain.name}{rule_text(rule, family)}" for chain in listed for rule in chain.rules]
 
 
-def _restored(live: LiveTable, names: list[str], between: Iterable[str] = ()) -> list[str]:
-    """Lines that make the chains as they were, and remove those that were not there."""
-    were = [chain for name in names if (chain := live.chain(name)) is not None]
-    new = [name for name in names if live.chain(name) is None]
-    filled = [rule.text for chain in were for rule in chain.rules]
-    return [*(f":{name} - [0:0]" for name in names), *between, *filled, *(f"-X {name}" for name in new)]
-
-
 def _removed(names: Iterable[str]) -> list[str]:
     listed = list(names)
     return [*(f":{name} - [0:0]" for name in listed), *(f"-X {name}" for name in listed)]
@@ -93,17 +93,22 @@ def _removed(names: Iterable[str]) -> list[str]:
 
 def _jumped(jump: Jump, family: Family) -> list[str]:
     """Lines that leave one jump, the first rule of its built-in chain."""
-    gone = [f"-D {jump.built_in}{_spaced(rule.options)}" for _, rule in jump.found]
+    gone = [f"-D {rule.text.removeprefix('-A ')}" for _, rule in jump.found]
     return [*gone, f"-I {jump.built_in} 1{rule_text(jump.wanted, family)}"]
 
 
-def _jumped_back(jumps: Iterable[Jump], family: Family) -> list[str]:
-    """Lines that undo `_jumped`: the rules that were there stand in their places again."""
-    lines = []
-    for jump in jumps:
-        lines.append(f"-D {jump.built_in}{rule_text(jump.wanted, family)}")
-        lines += [f"-I {jump.built_in} {at}{_spaced(rule.options)}" for at, rule in jump.found]
-    return lines
+def _jumps(table: LiveTable, built_in: str) -> list[tuple[int, LiveRule]]:
+    """The rules of a built-in chain that lead to our chains, with their numbers from 1."""
+    chain = table.chain(built_in)
+    return [] if chain is None else [(at, one) for at, one in enumerate(chain.rules, 1) if is_our_chain(one.target[0])]
+
+
+def _jumped_back(now: list[tuple[int, LiveRule]], before: list[tuple[int, LiveRule]]) -> list[str]:
+    """Lines after which the rules that were there stand in their places again."""
+    if now == before:
+        return []
+    gone = [f"-D {rule.text.removeprefix('-A ')}" for _, rule in now]
+    return [*gone, *(f"-I {rule.text.split(' ')[1]} {at}{_spaced(rule.options)}" for at, rule in before)]
 
 
 def _spaced(options: str) -> str:

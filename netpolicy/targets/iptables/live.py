@@ -25,7 +25,7 @@ STABLE = {"INPUT": "NETPOLICY-IN", "FORWARD": "NETPOLICY-FWD", "OUTPUT": "NETPOL
 _CHAIN = re.compile(r"NETPOLICY-(IN|FWD|OUT)|NP-(IN|FWD|OUT)-[0-9a-f]{8}(-.*)?")
 _SET = re.compile(r"np[46]-[a-z0-9_]+-[0-9a-f]{8}")
 _COUNTERS = re.compile(r"\[(\d+):(\d+)\] ")
-_INCOMPATIBLE = re.compile(r"# Table `[^']*' is incompatible.*")
+_INCOMPATIBLE = re.compile(r"# Table `filter' is incompatible.*")
 
 
 def is_our_chain(name: str) -> bool:

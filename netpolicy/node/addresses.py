@@ -1,0 +1,78 @@
+"""Which node of a cluster this machine is, by the addresses that its interfaces hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+from typing import Any
+
+from netpolicy.diagnostic import Diagnostic, error
+from netpolicy.node.stopped import Ending, StoppedError
+from netpolicy.packet.addresses import Family, address_text
+from netpolicy.policy.cluster import Address
+from netpolicy.policy.identity import Identity
+
+Held = Mapping[str, frozenset[Address]]
+"""The addresses of each interface: secondary and label addresses, too."""
+
+
+def held() -> Held:
+    """What the kernel says of the namespace of this process; it needs no privilege."""
+    try:
+        from pyroute2 import IPRoute
+        from pyroute2.netlink.exceptions import NetlinkError
+    except ImportError:
+        hint = "install it with `pip install 'netpolicy[node]'`"
+        raise StoppedError(Ending.UNUSABLE, error("NP753", "pyroute2 is not installed", hint=hint)) from None
+    try:
+        with IPRoute() as route:
+            return _by_interface(list(route.get_links()), list(route.get_addr()))
+    except (OSError, NetlinkError) as failure:
+        message = f"the kernel does not tell its addresses: {failure}"
+        raise StoppedError(Ending.UNUSABLE, error("NP753", message)) from None
+
+
+def _by_interface(links: Iterable[Any], addresses: Iterable[Any]) -> Held:
+    names = {link["index"]: str(link.get("ifname")) for link in links}
+    found: dict[str, set[Address]] = {name: set() for name in names.values()}
+    for one in addresses:
+        # The address of a point-to-point interface is IFA_LOCAL; IFA_ADDRESS is the far end there.
+        text = one.get("local") or one.get("address")
+        if text and one["index"] in names:
+            address = ip_address(text)
+            found[names[one["index"]]].add((Family(address.version), int(address)))
+    return {name: frozenset(each) for name, each in found.items()}
+
+
+def wrong_node(identity: Identity, holding: Held) -> list[Diagnostic]:
+    """Why this machine is not the node: each declared address that its declared interface does not hold."""
+    found: list[Diagnostic] = []
+    for card in identity.interfaces:
+        for address in card.addresses:
+            if address in holding.get(card.name, frozenset()):
+                continue
+            text = address_text(*address)
+            elsewhere = [name for name, each in holding.items() if address in each]
+            there = f"; `{elsewhere[0]}` holds it" if elsewhere else ""
+            message = f"this machine is not `{identity.node}`: `{card.name}` does not hold {text}{there}"
+            hint = "apply the rules of the right node, or set the address that the cluster file declares"
+            if address == identity.mbus:
+                hint = "set the static MBUS address (`kato op static_ip`), or correct the cluster file"
+            found.append(error("NP756", message, hint=hint))
+    return found
+
+
+def who(identities: Iterable[Identity], holding: Held) -> Identity:
+    """The one node all of whose addresses are on their interfaces here; none, or several, stops us."""
+    listed = list(identities)
+    here = [one for one in listed if one.addresses and not wrong_node(one, holding)]
+    if len(here) == 1:
+        return here[0]
+    hint = "name the node with `--node`; its addresses are checked then"
+    if here:
+        names = " and ".join(f"`{one.node}`" for one in here[:2])
+        raise StoppedError(Ending.REFUSED, error("NP756", f"this machine is both {names}", hint=hint))
+    shown = sorted(f"{name} {address_text(*one)}" for name, each in holding.items() for one in each)
+    message = f"this machine is none of the {len(listed)} nodes; its addresses are {', '.join(shown) or 'none'}"
+    hint = "correct the cluster file, or name the right build"
+    raise StoppedError(Ending.REFUSED, error("NP756", message, hint=hint))

@@ -1,0 +1,223 @@
+"""Makes the kernel hold exactly the ruleset of a node.
+
+Sets and chains of the new generation are loaded where nothing refers to them, and read back; then one small text a
+family flips to it. At every instant each family is wholly old or wholly new. What fails is taken back by looking at
+what the kernel holds and at what it held, never by assuming how far we came.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import urandom
+
+from netpolicy.diagnostic import Diagnostic, error, warning
+from netpolicy.node.backend import Backend, choose, live, observe, read_live
+from netpolicy.node.bundle import Bundle
+from netpolicy.node.host import Host
+from netpolicy.node.journal import Attempt, Journal, Phase, Record, now
+from netpolicy.node.stopped import Ending, StoppedError
+from netpolicy.node.write import Restore, Writer, write_sets
+from netpolicy.packet.addresses import FAMILIES
+from netpolicy.policy.identity import Identity
+from netpolicy.targets.iptables.change import change, revert, set_change
+from netpolicy.targets.iptables.live import STABLE, Live, LiveTable
+from netpolicy.targets.iptables.rules import Ruleset
+from netpolicy.targets.iptables.standing import Standing, standing
+
+_PHASES = {
+    Ending.REFUSED: Phase.REFUSED,
+    Ending.UNUSABLE: Phase.REFUSED,
+    Ending.ROLLED_BACK: Phase.ROLLED_BACK,
+    Ending.UNKNOWN: Phase.UNKNOWN,
+}
+_LATER = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How to apply: the backend that is asked for, and how many seconds to wait for locks."""
+
+    backend: Backend | None = None
+    wait: int = 5
+    by_iptc: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An apply that came to its end. `found` is what could not be cleared away."""
+
+    backend: Backend
+    changed: bool
+    found: tuple[Diagnostic, ...] = ()
+
+
+def apply(host: Host, bundle: Bundle, journal: Journal, choices: Choices) -> Result:
+    """The kernel holds the ruleset of the bundle, and the journal says so; else we are stopped, and told what it holds.
+
+    Where it holds it already, nothing is written at all.
+    """
+    with journal.locked(choices.wait):
+        record = journal.read()
+        refuse_older(bundle.identity, record)
+        observed = observe(host)
+        backend = choose(host, observed, choices.backend)
+        before = live(host, backend, observed)
+        one = standing(before, bundle.ruleset)
+        if one.in_force and one.clean and _said(record, bundle.identity, backend):
+            return Result(backend, changed=False)
+        attempt = Attempt(urandom(4).hex(), Phase.BEGUN, bundle.identity.digest, backend.value, now())
+        journal.begin(bundle, attempt, record)
+        work = _Work(host, writer(host, backend, choices), before, one, bundle.ruleset)
+        with _undisturbed():
+            try:
+                work.bring_in()
+            except StoppedError as stopped:
+                ending, found = work.take_back(stopped)
+                journal.ended(attempt, _PHASES[ending], record)
+                raise StoppedError(ending, *found) from None
+            journal.applied()
+            return Result(backend, not one.in_force, tuple(work.sweep()))
+
+
+def writer(host: Host, backend: Backend, choices: Choices) -> Writer:
+    """What writes to that backend."""
+    return Restore(host, backend, choices.wait)
+
+
+def refuse_older(identity: Identity, record: Record) -> None:
+    """A build that is older than what was applied stops us, and so does one whose order nobody knows."""
+    last = record.in_force
+    if last is None or identity.serial >= last.serial:
+        return
+    given = f"has serial {identity.serial}" if identity.serial else "has no serial"
+    hint = f"compile with `--serial {last.serial}` or greater"
+    found = error("NP757", f"this build {given}, and {last.serial} was applied at {last.at}", hint=hint)
+    raise StoppedError(Ending.REFUSED, found)
+
+
+def _said(record: Record, identity: Identity, backend: Backend) -> bool:
+    """True when the journal has nothing new to say."""
+    one, last = record.in_force, record.last
+    wanted = (identity.cluster, identity.node, identity.digest, identity.serial, backend.value)
+    told = one is not None and (one.cluster, one.node, one.digest, one.serial, one.backend) == wanted
+    return told and last is not None and last.phase is Phase.APPLIED
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals that would end us wait until the block has ended; its programs wait for nothing without end."""
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, _LATER)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+
+
+class _Work:
+    """One change of the kernel, and the way back."""
+
+    def __init__(self, host: Host, by: Writer, before: Live, one: Standing, wanted: Ruleset) -> None:
+        self.host, self.writer, self.backend = host, by, by.backend
+        self.wanted = wanted
+        self.before = before
+        self.changes = [change(each) for each in one.families]
+        self.sets = set_change(before, one, wanted)
+
+    def bring_in(self) -> None:
+        """The kernel holds what is wanted, by its own word."""
+        if self.sets.create:
+            write_sets(self.host, self.sets.create)
+        for one in self.changes:
+            if one.load:
+                self.writer.write(one.family, one.load)
+        if self.sets.create or any(one.load for one in self.changes):
+            self._check(flipped=False)
+        for one in self.changes:
+            if one.flip:
+                self.writer.write(one.family, one.flip)
+        self._check(flipped=True)
+
+    def _check(self, *, flipped: bool) -> None:
+        one = standing(read_live(self.host, self.backend), self.wanted)
+        loaded = not one.absent and not one.changed and not any(each.stale for each in one.families)
+        if not loaded or (flipped and not one.in_force):
+            what = _unlike(one)
+            hint = "does another program change our chains at the same time?"
+            found = error("NP761", f"the kernel does not hold what it was given: {what} differ", hint=hint)
+            raise StoppedError(Ending.REFUSED, found)
+
+    def take_back(self, stopped: StoppedError) -> tuple[Ending, list[Diagnostic]]:
+        """Our part of the kernel is what it was, if that can be; what to tell of it."""
+        found = list(stopped.found)
+        try:
+            flipped = self._revert()
+            after = read_live(self.host, self.backend)
+        except StoppedError as again:
+            return Ending.UNKNOWN, [*found, *again.found, _unknown(self.backend)]
+        if any(revert(after.table(family), self.before.table(family)) for family in FAMILIES):
+            return Ending.UNKNOWN, [*found, _unknown(self.backend)]
+        self._destroy([name for name in self.sets.created if name in after.sets or name in after.strange])
+        if not flipped:
+            return (Ending.UNUSABLE if stopped.ending is Ending.UNUSABLE else Ending.REFUSED), found
+        message = "the new rules could not come into force in both families, so the old ones were put back in both"
+        hint = "mend what is told above, then apply again"
+        return Ending.ROLLED_BACK, [*found, error("NP762", message, hint=hint)]
+
+    def _revert(self) -> bool:
+        """Writes what brings the old rules back; answers whether new ones were in force in some family."""
+        held = read_live(self.host, self.backend)
+        flipped = False
+        for family in FAMILIES:
+            flipped = flipped or _force(held.table(family)) != _force(self.before.table(family))
+            text = revert(held.table(family), self.before.table(family))
+            if text:
+                self.writer.write(family, text)
+        return flipped
+
+    def sweep(self) -> Iterator[Diagnostic]:
+        """What nothing needs is gone; what cannot go is told, and does no harm."""
+        for one in self.changes:
+            if one.sweep:
+                try:
+                    self.writer.write(one.family, one.sweep)
+                except StoppedError as stopped:
+                    yield from (_left("chains of an old generation", why.message) for why in stopped.found)
+        yield from self._destroy(self.sets.left)
+
+    def _destroy(self, names: tuple[str, ...] | list[str]) -> list[Diagnostic]:
+        """The sets are gone, all by one call where all can go."""
+        text = "".join(f"destroy {name}\n" for name in names)
+        if not text or not self.host.run("ipset", "restore", text=text).status:
+            return []
+        left = ((name, self.host.run("ipset", "-exist", "destroy", name)) for name in names)
+        return [_left(f"set `{name}`", answer.why) for name, answer in left if answer.status]
+
+
+def _force(table: LiveTable) -> list[object]:
+    """What decides which generation a packet meets: our stable chains, and the rules that lead to them."""
+    names = [name for pair in STABLE.items() for name in pair]
+    chains = [table.chain(name) for name in names]
+    return [
+        [rule.text for rule in chain.rules if rule.target[0] in STABLE.values() or chain.name in STABLE.values()]
+        for chain in chains
+        if chain is not None
+    ]
+
+
+def _unlike(one: Standing) -> str:
+    chains = [chain.name for each in one.families for chain in (*each.stale, *each.unflipped)]
+    jumps = [jump.built_in for each in one.families for jump in each.jumps if not jump.stands]
+    return ", ".join(f"`{name}`" for name in dict.fromkeys((*one.absent, *one.changed, *chains, *jumps)))
+
+
+def _left(what: str, why: str) -> Diagnostic:
+    return warning("NP765", f"{what} could not be removed: {why}", hint="it does no harm; the next apply tries again")
+
+
+def _unknown(backend: Backend) -> Diagnostic:
+    tools = " and ".join(f"`{backend.tool(family, 'save')}`" for family in FAMILIES)
+    message = "the old rules could not be put back, and nobody knows which rules are in force"
+    return error("NP763", message, hint=f"look at {tools}; when the cause is mended, apply again")

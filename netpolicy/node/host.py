@@ -1,0 +1,92 @@
+"""The machine that we are on: its programs and its files, in the network namespace of this process.
+
+Whoever works on another namespace (a rehearsal, a test) brings a `Host` of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from netpolicy.diagnostic import error, one_line
+from netpolicy.node.stopped import Ending, StoppedError
+
+_SYSTEM = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
+_PACKAGES = {"conntrack": "conntrack", "ipset": "ipset", "nft": "nftables", "ssh-keygen": "openssh-client"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a program said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def why(self) -> str:
+        """Its own words, in one line."""
+        return one_line(" ".join(self.err.split())) or f"it ended with {self.status} and said nothing"
+
+
+class Host:
+    """Runs programs and reads files here."""
+
+    def run(self, *command: str, text: str = "", within: float = 60.0) -> Answer:
+        """What the program said, given `text`. One that is not there or does not end in time stops us."""
+        program = self._found(command[0])
+        environment = {**os.environ, "LC_ALL": "C", "PATH": _path()}
+        try:
+            done = subprocess.run(
+                (program, *command[1:]),
+                input=text.encode("utf-8", "surrogateescape"),
+                env=environment,
+                capture_output=True,
+                timeout=within,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            message = f"`{' '.join(command)}` did not end within {within:g} seconds"
+            raise StoppedError(
+                Ending.UNKNOWN, error("NP753", message, hint="it was killed; see what held it")
+            ) from None
+        except OSError as failure:
+            message = f"`{command[0]}` cannot be run: {(failure.strerror or 'no reason given').lower()}"
+            raise StoppedError(Ending.UNUSABLE, error("NP753", message)) from None
+        return Answer(
+            done.returncode, done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode("utf-8", "replace")
+        )
+
+    def has(self, program: str) -> bool:
+        """True when that program is installed."""
+        return shutil.which(program, path=_path()) is not None
+
+    def read(self, path: str) -> str | None:
+        """What a small file holds; None when there is none. One that may not be read stops us."""
+        try:
+            return Path(path).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return None
+        except OSError as failure:
+            message = f"`{path}` cannot be read: {(failure.strerror or 'no reason given').lower()}"
+            raise StoppedError(Ending.UNUSABLE, error("NP753", message, hint=AS_ROOT)) from None
+
+    def _found(self, program: str) -> str:
+        path = shutil.which(program, path=_path())
+        if path is None:
+            package = _PACKAGES.get(program, "iptables")
+            hint = f"install it, for example with `apt-get install {package}`"
+            raise StoppedError(Ending.UNUSABLE, error("NP753", f"`{program}` is not installed", hint=hint))
+        return path
+
+
+AS_ROOT = "run it as root"
+
+
+def _path() -> str:
+    """The path, with the places that users' paths often lack."""
+    own = os.environ.get("PATH", "")
+    return os.pathsep.join([*([own] if own else []), *_SYSTEM])

@@ -1,0 +1,52 @@
+"""Gives restore texts to the kernel. A text is one transaction: it is wholly in force, or not at all."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from netpolicy.diagnostic import Diagnostic, error
+from netpolicy.node.backend import Backend
+from netpolicy.node.host import AS_ROOT, Answer, Host
+from netpolicy.node.stopped import Ending, StoppedError
+from netpolicy.packet.addresses import Family
+
+LOCK_HELD = "another app is currently holding the xtables lock"
+_PATIENCE = 60.0
+
+
+class Writer(Protocol):
+    """Whatever writes the filter table of a family: `--noflush` restore text in one transaction."""
+
+    backend: Backend
+
+    def write(self, family: Family, text: str) -> None: ...
+
+
+class Restore:
+    """Writes by `iptables-restore`; `wait` is how many seconds it waits for the lock of the legacy tools."""
+
+    def __init__(self, host: Host, backend: Backend, wait: int) -> None:
+        self.host, self.backend, self.wait = host, backend, wait
+
+    def write(self, family: Family, text: str) -> None:
+        tool = self.backend.tool(family, "restore")
+        answer = self.host.run(tool, "--noflush", "-w", str(self.wait), text=text, within=self.wait + _PATIENCE)
+        if answer.status:
+            raise StoppedError(Ending.REFUSED, refused(tool, answer, self.wait))
+
+
+def write_sets(host: Host, text: str) -> None:
+    """The sets are made and filled; a text that fails may be half in force, which no rule sees."""
+    answer = host.run("ipset", "restore", text=text)
+    if answer.status:
+        hint = "does this kernel have ipset? `netpolicy compile --sets inline` needs none"
+        raise StoppedError(Ending.REFUSED, error("NP760", f"`ipset restore` failed: {answer.why}", hint=hint))
+
+
+def refused(tool: str, answer: Answer, wait: int) -> Diagnostic:
+    """Why the kernel does not hold a text."""
+    if LOCK_HELD in answer.err:
+        hint = "see who holds it (`fuser /run/xtables.lock`), or give `--wait` more seconds"
+        return error("NP754", f"another program held the lock of iptables for {wait} seconds", hint=hint)
+    hint = AS_ROOT if "ermission denied" in answer.err or "not permitted" in answer.err else ""
+    return error("NP760", f"`{tool}` failed: {answer.why}", hint=hint)
