@@ -1,0 +1,1 @@
+"""On a node: is it the one that the cluster says it is, and does its kernel hold exactly its ruleset?"""
