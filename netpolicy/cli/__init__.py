@@ -56,6 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+def module_of(name: str) -> str:
+    """The module of a command, such as `netpolicy.cli.check_node` of `check-node`."""
+    return f"netpolicy.cli.{name.replace('-', '_')}"
+
+
 def _parser() -> argparse.ArgumentParser:
     from netpolicy import __version__
 
@@ -77,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("-q", "--quiet", action="store_true", help="say nothing but what is wrong")
     shared.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an internal error")
     for name in COMMANDS:
-        command = import_module(f"netpolicy.cli.{name}")
+        command = import_module(module_of(name))
         _add(commands, name, command, shared)
     return parser
 

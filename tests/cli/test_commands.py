@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from netpolicy import __version__
-from netpolicy.cli import COMMANDS
+from netpolicy.cli import COMMANDS, module_of
 from netpolicy.pages import codes
 from tests.cli.conftest import Run
 from tests.cli.running import CLUSTER, POLICY, place
@@ -33,7 +33,7 @@ def test_help_shows_two_examples(name: str, run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "example", [one for name in COMMANDS for one in import_module(f"netpolicy.cli.{name}").EXAMPLES]
+    "example", [one for name in COMMANDS for one in import_module(module_of(name)).EXAMPLES]
 )
 def test_examples_work(example: str, run: Run) -> None:
     outcome = run(*shlex.split(example)[1:])

@@ -1,0 +1,71 @@
+"""Enters a network namespace that is there already; none is ever made."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MADE = Path("/run/netns")
+_CLONE_NEWNET = 0x40000000
+_OWN = "/proc/thread-self/ns/net"
+
+
+class NamespaceError(Exception):
+    """The namespace cannot be entered; `hint` says what to do."""
+
+    def __init__(self, why: str, hint: str) -> None:
+        super().__init__(why)
+        self.hint = hint
+
+
+@contextmanager
+def entered(name: str | None) -> Iterator[None]:
+    """The block runs in the namespace of that name, or where it was when it is None; then back."""
+    if name is None:
+        yield
+        return
+    handle = _opened(name)
+    try:
+        home = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as failure:
+        os.close(handle)
+        raise NamespaceError(f"the own network namespace cannot be read: {_reason(failure)}", "") from None
+    try:
+        try:
+            _enter(handle)
+        except OSError as failure:
+            raise NamespaceError(
+                f"network namespace `{name}` cannot be entered: {_reason(failure)}",
+                "only root may enter a namespace" if os.geteuid() else "",
+            ) from None
+        yield
+    finally:
+        _enter(home)
+        os.close(home)
+        os.close(handle)
+
+
+def _opened(name: str) -> int:
+    there = sorted(path.name for path in MADE.iterdir()) if MADE.is_dir() else []
+    if name in ("", ".", "..") or "/" in name or "\0" in name or name not in there:
+        several = f"there are {', '.join(there[:8])}{' …' if len(there) > 8 else ''}" if there else "there is none"
+        raise NamespaceError(f"there is no network namespace `{name}`", f"{several}; `ip netns add` makes one")
+    try:
+        return os.open(MADE / name, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as failure:
+        hint = "only root may enter a namespace" if os.geteuid() else ""
+        raise NamespaceError(f"network namespace `{name}` cannot be opened: {_reason(failure)}", hint) from None
+
+
+def _enter(handle: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)  # os.setns came with Python 3.12
+    if libc.setns(handle, _CLONE_NEWNET):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _reason(failure: OSError) -> str:
+    return (failure.strerror or "no reason given").lower()
