@@ -92,7 +92,8 @@ def spans(numbers: set[int]) -> list[tuple[int, int]]:
 
 def drops(one: socket.socket) -> int:
     """Packets that found the buffer of the socket full; SO_MEMINFO has no name in Python."""
-    return struct.unpack("9I", one.getsockopt(socket.SOL_SOCKET, 55, 36))[8]
+    dropped: int = struct.unpack("9I", one.getsockopt(socket.SOL_SOCKET, 55, 36))[8]
+    return dropped
 
 
 def overruns() -> int:

@@ -20,7 +20,6 @@ from tests.kernel.lab import Namespace, inside
 
 SENDER = Path(__file__).with_name("sender.py")
 BUFFER = 64 << 20
-FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _SO_RCVBUFFORCE = 33
 _ENDED = 60.0  # seconds: a limit on a runaway
 
@@ -90,9 +89,10 @@ def crossing(
     sender: Namespace,
     receiver: Namespace,
     route: Mapping[int, tuple[str, str]],
+    act: Callable[[], object],
+    *,
     allowed: int,
     forbidden: int,
-    act: Callable[[], object],
 ) -> Crossing:
     """What became of streams from before `act` to after it. `route` gives source and destination by family.
 
@@ -100,7 +100,7 @@ def crossing(
     """
     kinds = [(version, port) for version in route for port in (allowed, forbidden)]
     with ExitStack() as opened:
-        pairs = [_pair(opened, sender, receiver, FAMILIES[version], route[version], port) for version, port in kinds]
+        pairs = [_pair(opened, sender, receiver, route[version], port) for version, port in kinds]
         handles = [one.fileno() for pair in pairs for one in pair]
         with _running(handles) as (told, stop):
             assert told.readline() == "flowing\n", "the streams do not begin"
@@ -123,9 +123,10 @@ def _stream(version: int, allowed: bool, one: Mapping[str, object]) -> Stream:
 
 
 def _pair(
-    opened: ExitStack, sender: Namespace, receiver: Namespace, family: int, ends: tuple[str, str], port: int
+    opened: ExitStack, sender: Namespace, receiver: Namespace, ends: tuple[str, str], port: int
 ) -> tuple[socket.socket, socket.socket]:
     source, destination = ends
+    family = socket.AF_INET6 if ":" in destination else socket.AF_INET
     with inside(receiver):
         hears = opened.enter_context(socket.socket(family, socket.SOCK_DGRAM))
         hears.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, BUFFER)

@@ -66,7 +66,7 @@ def test_the_two_builds_are_the_old_and_the_new(
 
 
 def while_doing(lab: Lab, act: Callable[[], object]) -> Crossing:
-    return crossing(lab.spaces[PEER], lab.spaces[NODE], ROUTE, ALLOWED, FORBIDDEN, act)
+    return crossing(lab.spaces[PEER], lab.spaces[NODE], ROUTE, act, allowed=ALLOWED, forbidden=FORBIDDEN)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
