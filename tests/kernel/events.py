@@ -1,4 +1,4 @@
-"""What the kernel tells of changes to its nf_tables, which iptables-nft writes: an apply that changes nothing is silent.
+"""What the kernel tells of changes to its nf_tables, which iptables-nft writes: who changes nothing is silent.
 
 Legacy tables and sets tell nobody; there the calls of the tools are the evidence (`faults.Tools.writes`).
 """

@@ -1,7 +1,7 @@
 """Rules, sets and tables of others, and what is left of them.
 
-`lookalikes/` holds look-alikes of what Docker, fail2ban, Kubernetes, Calico, ufw and libvirt write. None of them decides a
-packet of the clusters here, unless a scene bans an address.
+`lookalikes/` holds look-alikes of what Docker, fail2ban, Kubernetes, Calico, ufw and libvirt write. None of them
+decides a packet of the clusters here, unless a scene bans an address.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def seed(lab: Lab, space: Namespace, backend: str, *, native: bool = True) -> No
 
 
 def outline(lab: Lab, space: Namespace, backend: str) -> str:
-    """Everything of others: rules of all tables with policies and order, sets, nft tables; no counters, nothing of ours.
+    """Everything of others: rules of all tables with policies and order, sets, nft tables; no counters, none of ours.
 
     Handles of nft rules are in it: a rule that was deleted and made again is another.
     """

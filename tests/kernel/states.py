@@ -16,24 +16,24 @@ EMPTY = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:
 
 
 class Start(Enum):
-    """A start state: by backend, the texts of IPv4 and IPv6 that the host has loaded."""
+    """A start state: pairs of a backend and the texts of IPv4 and IPv6 that the host has loaded by it."""
 
-    NONE: dict[str, tuple[str, str]] = {}
-    LEGACY = {"legacy": (RULES, RULES6)}
-    NFT = {"nft": (RULES, RULES6)}
-    BOTH = {"legacy": (RULES, RULES6), "nft": (RULES, RULES6)}
+    NONE = ()
+    LEGACY = (("legacy", RULES, RULES6),)
+    NFT = (("nft", RULES, RULES6),)
+    BOTH = (("legacy", RULES, RULES6), ("nft", RULES, RULES6))
     # Somebody once looked with a legacy tool: the tables stay, empty.
-    LINGERING = {"legacy": (EMPTY, EMPTY)}
-    LINGERING_BESIDE_NFT = {"legacy": (EMPTY, EMPTY), "nft": (RULES, RULES6)}
+    LINGERING = (("legacy", EMPTY, EMPTY),)
+    LINGERING_BESIDE_NFT = (("legacy", EMPTY, EMPTY), ("nft", RULES, RULES6))
     # No rule, and yet not empty.
-    LEGACY_POLICY = {"legacy": (POLICY, EMPTY)}
-    NFT_POLICY = {"nft": (EMPTY, POLICY)}
-    NFT_AND_LEGACY_POLICY = {"legacy": (EMPTY, POLICY), "nft": (RULES, RULES6)}
+    LEGACY_POLICY = (("legacy", POLICY, EMPTY),)
+    NFT_POLICY = (("nft", EMPTY, POLICY),)
+    NFT_AND_LEGACY_POLICY = (("legacy", EMPTY, POLICY), ("nft", RULES, RULES6))
 
     @property
     def holding(self) -> frozenset[str]:
         """The backends that hold a rule or a policy other than ACCEPT."""
-        return frozenset(backend for backend, texts in self.value.items() if set(texts) != {EMPTY})
+        return frozenset(backend for backend, *texts in self.value if set(texts) != {EMPTY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Seen:
 
 def make(lab: Lab, space: Namespace, start: Start) -> None:
     """The namespace is in the start state; it held nothing before."""
-    for backend, texts in start.value.items():
+    for backend, *texts in start.value:
         for table, text in zip(TABLE_OF.values(), texts, strict=True):
             lab.restore(space, f"{table}-{backend}-restore", text, "-w")
 
