@@ -16,6 +16,7 @@ from netpolicy.packet.ports import Protocol
 from tests.kernel.build import Build
 from tests.kernel.lab import BACKENDS, OUTSIDE, TABLE_OF, Lab, Namespace, Site, inside
 from tests.kernel.probe import QUIET, Probe, admitted, answers
+from tests.kernel.scenes import CLIENT, CONTAINER, HOST, OTHER, PUBLISHED, with_container
 
 HERE = Path(__file__).parent
 CLUSTERS = {
@@ -23,7 +24,6 @@ CLUSTERS = {
     "five, both families": HERE / "five-dual.yaml",
     "everything": HERE / "everything.yaml",
 }
-PUBLISHED = HERE / "published.yaml"
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +118,6 @@ DNAT = """
 -A POSTROUTING -s 172.17.0.0/16 -o eth0 -j MASQUERADE
 COMMIT
 """.lstrip()
-CLIENT, OTHER, HOST, CONTAINER = "10.40.0.1", "10.40.0.2", "10.40.0.3", "172.17.0.2"
 
 
 @pytest.fixture
@@ -127,13 +126,8 @@ def published(lab: Lab, build: Callable[..., Build]) -> Callable[[str], Site]:
 
     def of(backend: str) -> Site:
         made = build(PUBLISHED)
-        site = Site(lab, made.cluster, made.outside)
-        host, container = lab.spaces["host"], lab.space("container")
-        host.ip(f"link add docker0 type veth peer name eth0 netns {container.name}", "link set docker0 up")
-        host.ip("address add 172.17.0.1/16 dev docker0")
-        host.set({"ipv4/ip_forward": "1"})
-        container.ip("link set eth0 up", f"address add {CONTAINER}/16 dev eth0", "route add default via 172.17.0.1")
-        lab.restore(host, f"iptables-{backend}-restore", DNAT, "-w")
+        site = with_container(lab, made)
+        lab.restore(lab.spaces["host"], f"iptables-{backend}-restore", DNAT, "-w")
         site.load(made.nodes, backend)
         return site
 
