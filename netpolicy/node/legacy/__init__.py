@@ -73,14 +73,18 @@ def write_legacy(family: Family, text: str, wait: float = LOCK_SECONDS, seconds:
     which says so. WriteDiffersError: it was written and is not what was meant. The filter table is created if there
     is none.
     """
-    asked = {
+    with Child() as child:
+        child.ask(question(family, text, wait), wait + seconds)
+
+
+def question(family: Family, text: str, wait: float) -> dict[str, Any]:
+    """What a child is asked so that it writes the text; text that may not be written is a WriteRefusedError."""
+    return {
         "ask": "write",
         "family": family.value,
         "steps": [_said(step) for step in steps(text, family)],
         "wait": wait,
     }
-    with Child() as child:
-        child.ask(asked, wait + seconds)
 
 
 def _said(step: Step) -> dict[str, Any]:

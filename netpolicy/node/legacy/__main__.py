@@ -34,12 +34,13 @@ def main() -> None:
     if not asked:
         return
     with answers:
-        json.dump(_answer(iptc, json.loads(asked)), answers)
+        json.dump(answer(iptc, json.loads(asked)), answers)
     # What the library does at the end of a process has no use here, and may go wrong.
     os._exit(0)
 
 
-def _answer(iptc: Any, asked: Any) -> dict[str, Any]:
+def answer(iptc: Any, asked: Any) -> dict[str, Any]:
+    """The answer to one question; `iptc` is the library, or why there is none."""
     try:
         if isinstance(iptc, BackendUnavailableError):
             raise iptc
