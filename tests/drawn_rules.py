@@ -91,7 +91,8 @@ def _ports(draw: st.DrawFn, most: int) -> Intervals:
 
 
 def _protocol(draw: st.DrawFn, family: Family) -> list[r.Match]:
-    match pick(draw, ("none", "number", "ports", "ports", "icmp", "ah" if family is Family.V6 else "number")):
+    kinds = ["none", "number", "ports", "ports", "icmp", "ah" if family is Family.V6 else "number"]
+    match pick(draw, kinds):
         case "number":
             banned = (0, 43, 44, 51, 60) if family is Family.V6 else (0,)
             number = draw(st.integers(1, 255).filter(lambda number: number not in banned))
@@ -134,7 +135,8 @@ def _conntrack(draw: st.DrawFn, family: Family) -> list[r.Match]:
 
 
 def _target(draw: st.DrawFn, family: Family, matches: list[r.Match]) -> r.Target:
-    match pick(draw, ("return", "drop", "reject", "jump", "goto", "log", "mark")):
+    kinds = ["return", "drop", "reject", "jump", "goto", "log", "mark"]
+    match pick(draw, kinds):
         case "drop":
             return r.Drop()
         case "reject":
