@@ -52,7 +52,7 @@ def outgoing_ports() -> tuple[int, int]:
 
 
 def _rows(family: Family, protocol: int) -> list[Any]:
-    """What sock_diag says of each socket of one protocol. pyroute2 drops the errors of a dump, so they are read here."""
+    """What sock_diag says of each socket of one protocol; pyroute2 drops the errors of a dump, so they are read here."""
     from pyroute2.netlink.diag import (  # noqa: PLC0415
         NLM_F_MATCH,
         NLM_F_REQUEST,
@@ -124,14 +124,13 @@ def _holders() -> dict[int, int]:
 
 def _held(pid: int) -> Iterator[int]:
     """The inodes of a process's sockets; none of one that has ended or may not be looked at."""
-    folder = f"/proc/{pid}/fd"
     try:
-        handles = os.listdir(folder)
+        handles = list(Path(f"/proc/{pid}/fd").iterdir())
     except OSError:
         return
     for handle in handles:
         try:
-            held = _SOCKET.fullmatch(os.readlink(f"{folder}/{handle}"))
+            held = _SOCKET.fullmatch(str(handle.readlink()))
         except OSError:
             continue
         if held:
