@@ -51,10 +51,8 @@ def unheard(node: Listening) -> Iterator[Diagnostic]:
             names = _listed([port_text(protocol, *pair) for protocol, pair in silent])
             message = f"nothing listens on {names}, which `{_cited(node, statements).text}` admits"
             hint = "start the service; if this node has none, leave it out of the statement"
-            from_whom = [one for one in admissions if _meets(one, silent)]
-            yield _finding(
-                "NP731", Severity.NOTICE, message, hint, _whence(node, from_whom), node=node, statements=statements
-            )
+            notes = _whence(node, [one for one in admissions if _meets(one, silent)])
+            yield _finding("NP731", Severity.NOTICE, message, hint, notes, node=node, statements=statements)
 
 
 def elsewhere(node: Listening) -> Iterator[Diagnostic]:

@@ -52,7 +52,7 @@ def outgoing_ports() -> tuple[int, int]:
 
 
 def _rows(family: Family, protocol: int) -> list[Any]:
-    """What sock_diag says of each socket of one protocol; pyroute2 drops the errors of a dump, so they are read here."""
+    """What sock_diag says of the sockets of one protocol. The errors of a dump, which pyroute2 drops, are read here."""
     from pyroute2.netlink.diag import (  # noqa: PLC0415
         NLM_F_MATCH,
         NLM_F_REQUEST,
