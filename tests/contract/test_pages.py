@@ -1,5 +1,6 @@
 """Every code has a page, and what the page shows is true."""
 
+import json
 import re
 from pathlib import Path
 
@@ -11,10 +12,15 @@ from netpolicy.dsl.build import build
 from netpolicy.dsl.parse import parse
 from netpolicy.dsl.syntax import Declaration, DeclarationKind
 from netpolicy.lint import rules
+from netpolicy.node.listening import listening_findings
 from netpolicy.pages import codes, page, title
+from netpolicy.policy.citation import of_policy
 from netpolicy.policy.clusterfile import read_cluster
+from netpolicy.policy.identity import identity_of
+from netpolicy.policy.sockets import from_dict
 from netpolicy.source import Source
 from netpolicy.targets.iptables.read import read
+from tests.compiling import compiled, rulesets
 from tests.errors.diagnose import CLUSTER, POLICY, diagnose, limits, linted
 
 PACKAGE = Path(netpolicy.__file__).parent
@@ -30,12 +36,13 @@ OF_FILES = (
     "NP903",
     "NP904",
 )  # examples of output and of commands: nothing to read
+OF_SOCKETS = ("NP730", "NP731", "NP732")  # a policy and the sockets of the first node that it names
 PAGE = re.compile(
     r"# (?P<code>NP\d{3}): (?P<title>[^\n]+[^\n.])\n\n(?P<text>[^#]+?\.)\n\n"
     r"## Bad\n\n(?P<bad>```.+?```)\n\n## Good\n\n(?P<good>```.+?```)\n",
     re.DOTALL,
 )
-BLOCK = re.compile(r"```(netpol|yaml|text)\n(.+?)\n```(?:\n|$)", re.DOTALL)
+BLOCK = re.compile(r"```(netpol|yaml|text|json)\n(.+?)\n```(?:\n|$)", re.DOTALL)
 COMPLETE = "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n"
 
 
@@ -66,9 +73,21 @@ def fitting_cluster(policy: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def listened(policy: str, sockets: str) -> list[Diagnostic]:
+    """What is found between a policy and the sockets of its first node."""
+    pipeline = compiled({CLUSTER: fitting_cluster(policy), POLICY: policy})
+    assert pipeline.policy is not None
+    (node,) = [one for one in pipeline.policy.cluster.nodes if one.name == "node1"]
+    identity = identity_of(pipeline.policy.cluster, node)
+    listed = [from_dict(one) for one in json.loads(sockets)]
+    return listening_findings(rulesets(pipeline)[node.name], of_policy(pipeline.policy), listed, identity)
+
+
 def told(code: str, section: str) -> list[Diagnostic]:
     """All that is found in an example of a page; by lint rules, and by clouds, only in the pages of their codes."""
     example = blocks(code, section)
+    if code in OF_SOCKETS:
+        return listened(example["netpol"], example["json"])
     if code in OF_RULES:
         policy = example.get("netpol", "")
         return linted({CLUSTER: example.get("yaml") or fitting_cluster(policy), POLICY: policy})
