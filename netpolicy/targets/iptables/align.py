@@ -135,10 +135,11 @@ class _Alignment:
         return SequenceMatcher(None, one, other, autojunk=False).ratio()
 
     def _added(self, at: int) -> Consequence:
-        """What a rule more does: nothing behind one that ends every packet's way, or that is the same."""
+        """What a rule more does: nothing behind one that ends every packet's way, or beside one that is the same."""
         one = self.live[at]
         before = [rule.rule for rule in self.live[:at]]
-        if any(_ends(rule) for rule in before) or (one.rule is not None and one.rule in before):
+        beside = [*before, *(rule.rule for rule in self.live[at + 1 : at + 2])]
+        if any(_ends(rule) for rule in before) or (one.rule is not None and one.rule in beside):
             return Consequence.NOTHING
         return added(live_way(one, self.refusals))
 

@@ -117,15 +117,19 @@ def removed(one: Way) -> Consequence:
 def edited(was: Rule, live: LiveRule, refusals: frozenset[str]) -> Consequence:
     """What it does that a rule stands as another in its place."""
     before, after = way(was, refusals), live_way(live, refusals)
-    if live.rule is not None and before is after and was.target == live.rule.target:
-        wide, narrow = set(live.rule.matches), set(was.matches)
-        if wide == narrow:
-            return Consequence.NOTHING
-        if wide < narrow:
-            return added(after)
-        if narrow < wide:
-            return removed(after)
-    return together((removed(before), added(after)))
+    same_end = before is after and (after is not Way.ELSEWHERE or (live.rule and was.target == live.rule.target))
+    if live.rule is None or not same_end:
+        return together((removed(before), added(after)))
+    # ACCEPT keeps others from refusing what we admit.
+    found = [Consequence.OPENS] if isinstance(live.rule.target, Accept) and not isinstance(was.target, Accept) else []
+    wide, narrow = set(live.rule.matches), set(was.matches)
+    if wide < narrow:
+        found.append(added(after))
+    elif narrow < wide:
+        found.append(removed(after))
+    elif wide != narrow:
+        found += [removed(before), added(after)]
+    return together(found)
 
 
 def moved(one: Way, passed: Iterable[Way], *, down: bool) -> Consequence:
