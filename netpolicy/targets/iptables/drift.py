@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from netpolicy.diagnostic import Diagnostic
@@ -75,7 +75,7 @@ class Difference:
     live: tuple[int, LiveRule] | None = None
     found: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
-    why: Diagnostic | None = None
+    why: Diagnostic | None = field(default=None, compare=False)
 
 
 def differences(live: Live, wanted: Ruleset) -> list[Difference]:
