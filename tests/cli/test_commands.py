@@ -32,9 +32,7 @@ def test_help_shows_two_examples(name: str, run: Run) -> None:
     assert all(one.startswith(f"  netpolicy {name}") for one in examples)
 
 
-@pytest.mark.parametrize(
-    "example", [one for name in COMMANDS for one in import_module(module_of(name)).EXAMPLES]
-)
+@pytest.mark.parametrize("example", [one for name in COMMANDS for one in import_module(module_of(name)).EXAMPLES])
 def test_examples_work(example: str, run: Run) -> None:
     outcome = run(*shlex.split(example)[1:])
     assert (outcome.status, outcome.err) == (0, "")

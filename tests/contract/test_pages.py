@@ -13,12 +13,15 @@ from netpolicy.dsl.parse import parse
 from netpolicy.dsl.syntax import Declaration, DeclarationKind
 from netpolicy.lint import rules
 from netpolicy.node.listening import listening_findings
+from netpolicy.node.drift import of_texts
+from netpolicy.node.findings import finding
 from netpolicy.pages import codes, page, title
 from netpolicy.policy.citation import of_policy
 from netpolicy.policy.clusterfile import read_cluster
 from netpolicy.policy.identity import identity_of
 from netpolicy.policy.sockets import from_dict
 from netpolicy.source import Source
+from netpolicy.targets.iptables.drift import differences
 from netpolicy.targets.iptables.read import read
 from tests.compiling import compiled, rulesets
 from tests.errors.diagnose import CLUSTER, POLICY, diagnose, limits, linted
@@ -31,6 +34,8 @@ OF_FILES = (
     "NP604",
     "NP607",
     "NP611",
+    "NP815",
+    "NP818",
     "NP901",
     "NP902",
     "NP903",
@@ -43,6 +48,7 @@ PAGE = re.compile(
     re.DOTALL,
 )
 BLOCK = re.compile(r"```(netpol|yaml|text|json)\n(.+?)\n```(?:\n|$)", re.DOTALL)
+OURS = "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n:NETPOLICY-IN -\n-A INPUT -j NETPOLICY-IN\nCOMMIT\n"
 COMPLETE = "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n"
 
 
@@ -83,6 +89,28 @@ def listened(policy: str, sockets: str) -> list[Diagnostic]:
     return listening_findings(rulesets(pipeline)[node.name], of_policy(pipeline.policy), listed, identity)
 
 
+def listed(code: str, section: str) -> dict[str, Source]:
+    """The files of an example: IPv4 rules as `iptables -S` prints them, behind the lines of their sets."""
+    lines = blocks(code, section)["text"].splitlines()
+    sets = [line for line in lines if line.startswith(("create", "add"))]
+    policies = dict.fromkeys(("INPUT", "FORWARD", "OUTPUT"), "ACCEPT")
+    policies |= {line.split()[1]: line.split()[2] for line in lines if line.startswith("-P")}
+    heads = [f":{name} {policy} [0:0]" for name, policy in policies.items()]
+    heads += [f":{line.split()[1]} - [0:0]" for line in lines if line.startswith("-N")]
+    rules = "\n".join(["*filter", *heads, *(line for line in lines if line.startswith("-A")), "COMMIT", ""])
+    texts = {"rules.v4": rules, "rules.v6": OURS, "sets.ipset": "".join(f"{line}\n" for line in sets)}
+    return {name: Source(name, text) for name, text in texts.items()}
+
+
+def drifted(code: str, section: str) -> list[Diagnostic]:
+    """How a kernel that holds the example differs from one that holds the good example."""
+    wanted, found = read(listed(code, "good"))
+    held, problems = of_texts(*listed(code, section).values())
+    assert wanted is not None
+    assert not found + problems
+    return [finding(one, {}) for one in differences(held.live, wanted)]
+
+
 def told(code: str, section: str) -> list[Diagnostic]:
     """All that is found in an example of a page; by lint rules, and by clouds, only in the pages of their codes."""
     example = blocks(code, section)
@@ -91,6 +119,8 @@ def told(code: str, section: str) -> list[Diagnostic]:
     if code in OF_RULES:
         policy = example.get("netpol", "")
         return linted({CLUSTER: example.get("yaml") or fitting_cluster(policy), POLICY: policy})
+    if code.startswith("NP8"):
+        return drifted(code, section)
     if "text" in example:
         return read({"rules.v4": Source("rules.v4", example["text"]), "rules.v6": Source("rules.v6", COMPLETE)})[1]
     if "netpol" not in example:

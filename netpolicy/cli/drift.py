@@ -1,0 +1,227 @@
+"""Compares what the kernel holds with what this node must hold, by meaning: rules, their order, jumps and sets.
+
+Without a build or a cluster it compares with what was applied last. Nothing is changed, and nothing is made. With
+`--dump` no kernel is asked: saved texts of iptables-save, ip6tables-save (`-c` keeps the counters) and ipset save are.
+Exit status: 0 no drift, 1 drift, 2 unreadable, or a privilege or a tool is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netpolicy.diagnostic import Diagnostic
+    from netpolicy.node.bundle import Bundle
+    from netpolicy.node.drift import Drift, Held
+    from netpolicy.source import Source
+
+SUMMARY = "compare what the kernel holds with what it must hold"
+EXAMPLES = (
+    "netpolicy drift --build build/ --hits",
+    "netpolicy drift --cluster cluster.yaml --node core --dump saved/ --format json",
+)
+_BACKENDS = ("auto", "iptables-legacy", "iptables-nft")
+_TEXTS = ("rules.v4", "rules.v6", "sets.ipset")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    wanted = parser.add_mutually_exclusive_group()
+    wanted.add_argument("--build", metavar="DIR", help="compare with this build folder")
+    wanted.add_argument("--cluster", metavar="CLUSTER.yaml", help="compare with what this cluster file compiles to")
+    parser.add_argument("--node", default="", metavar="NAME", help="the node (default: the only one that is there)")
+    parser.add_argument(
+        "--dump", metavar="DIR", help="read rules.v4, rules.v6 and sets.ipset in this folder instead of the kernel"
+    )
+    for option, what in (("v4", "iptables-save"), ("v6", "ip6tables-save"), ("sets", "ipset save")):
+        parser.add_argument(f"--dump-{option}", metavar="FILE", help=f"what `{what}` printed")
+    parser.add_argument(
+        "--backend", choices=_BACKENDS, default="auto", help="whose rules to read (default: where ours are)"
+    )
+    parser.add_argument("--hits", action="store_true", help="show how often each statement was met")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints what differs; with what cannot be read, why."""
+    from netpolicy.cli import UNUSABLE, WRONG
+    from netpolicy.cli.tell import tell, unreadable
+    from netpolicy.node.drift import drift
+    from netpolicy.node.stopped import StoppedError
+    from netpolicy.pipeline import InputError
+
+    try:
+        bundle = _wanted(options)
+        held, problems = _held(options, inventory=bool(bundle.ruleset.sets))
+    except StoppedError as stopped:
+        tell(stopped.found, options)
+        return UNUSABLE
+    except InputError as failure:
+        unreadable(failure, options)
+        return UNUSABLE
+    if problems:
+        tell(problems, options)
+        return UNUSABLE
+    one = drift(held, bundle)
+    if options.format == "json":
+        _print_json(one, options)
+    else:
+        tell(one.found, options)
+        _print_text(one, options)
+    return 0 if one.in_force else WRONG
+
+
+# What must be held.
+
+
+def _wanted(options: argparse.Namespace) -> Bundle:
+    """The ruleset of the node; what cannot be had is a StoppedError or an InputError."""
+    if options.cluster:
+        return _compiled(options.cluster, options.node)
+    from netpolicy.node.bundle import Build
+
+    build = Build(Path(options.build))
+    return build.bundle(options.node or _only(sorted(build.present), f"build `{options.build}`"))
+
+
+def _only(names: list[str], where: str) -> str:
+    from netpolicy.diagnostic import error
+    from netpolicy.node.stopped import Ending, StoppedError
+
+    if len(names) == 1:
+        return names[0]
+    hint = f"name it with `--node`: {', '.join(names[:8])}{' …' if len(names) > 8 else ''}"
+    raise StoppedError(Ending.UNUSABLE, error("NP818", f"{where} is of {len(names)} nodes", hint=hint))
+
+
+def _compiled(path: str, name: str) -> Bundle:
+    from netpolicy.cli.files import read
+    from netpolicy.cli.options import today
+    from netpolicy.diagnostic import did_you_mean, error, has_errors
+    from netpolicy.node.bundle import StatementText, bundle_of
+    from netpolicy.node.stopped import Ending, StoppedError
+    from netpolicy.pipeline import Pipeline
+    from netpolicy.policy.identity import identity_of
+
+    pipeline = Pipeline(path, read, today())
+    found = pipeline.faults
+    policy = pipeline.policy
+    if has_errors(found) or policy is None:
+        raise StoppedError(Ending.UNUSABLE, *(one for one in found if has_errors([one])))
+    nodes = {node.name: node for node in policy.cluster.nodes}
+    name = name or _only(sorted(nodes), f"cluster `{path}`")
+    if name not in nodes:
+        raise StoppedError(
+            Ending.UNUSABLE,
+            error("NP818", f"the cluster has no node `{name}`", hint=did_you_mean(name, nodes) or "see its `nodes`"),
+        )
+    texts = {
+        one.id: StatementText(
+            one.id,
+            f"{one.who.text} -> {one.whom.text} : {one.what}",
+            f"{one.span.source.name}:{one.span.line}" if one.span else "",
+        )
+        for one in policy.statements
+    }
+    for built, limits in pipeline.built():
+        if name in built.node_class.members:
+            if has_errors(limits):
+                raise StoppedError(Ending.UNUSABLE, *limits)
+            return bundle_of(identity_of(policy.cluster, nodes[name], built.digest), built.files, texts)
+    raise AssertionError("every node has a class")
+
+
+# What is held.
+
+
+def _held(options: argparse.Namespace, *, inventory: bool) -> tuple[Held, list[Diagnostic]]:
+    """What the kernel holds, or the saved texts; `inventory` asks for the text of the sets too."""
+    from netpolicy.node.drift import of_kernel, of_texts
+
+    given = (options.dump_v4, options.dump_v6, options.dump_sets)
+    if not options.dump and not any(given):
+        from netpolicy.node.backend import Backend
+        from netpolicy.node.host import Host
+
+        return of_kernel(Host(), None if options.backend == "auto" else Backend(options.backend)), []
+    paths = [
+        Path(file) if file else Path(options.dump, name) if options.dump else None
+        for file, name in zip(given, _TEXTS, strict=True)
+    ]
+    sources = [_saved(path, name, inventory or name != _TEXTS[2]) for path, name in zip(paths, _TEXTS, strict=True)]
+    return of_texts(*sources)
+
+
+def _saved(path: Path | None, name: str, needed: bool) -> Source:
+    """A saved text. One that is needed and not there is an InputError: what was not compared must not look right."""
+    from netpolicy.pipeline import InputError
+    from netpolicy.policy.load import Unreadable
+    from netpolicy.source import Source
+
+    if path is None or not (needed or path.exists()):
+        if needed:
+            hint = f"name a folder that has `{name}` with `--dump`, or its file"
+            raise InputError(Unreadable(f"the dump has no `{name}`", hint, "NP818"))
+        return Source(name, "")
+    try:
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
+    except OSError as failure:
+        why = (failure.strerror or "no reason given").lower()
+        hint = "a dump has rules.v4 of iptables-save, rules.v6 of ip6tables-save and sets.ipset of ipset save"
+        raise InputError(Unreadable(f"`{path}` cannot be read: {why}", hint, "NP818")) from None
+    return Source(str(path), text)
+
+
+# What is said.
+
+
+def _print_json(one: Drift, options: argparse.Namespace) -> None:
+    import json
+
+    from netpolicy.node.document import document
+
+    print(json.dumps(document(one, with_hits=options.hits), indent=1, sort_keys=True))
+
+
+def _print_text(one: Drift, options: argparse.Namespace) -> None:
+    if options.hits:
+        _print_hits(one)
+    if not options.quiet or not one.in_force:
+        print(_said(one))
+
+
+def _print_hits(one: Drift) -> None:
+    import shutil
+
+    from netpolicy.node.document import flow_of
+    from netpolicy.report.hits import as_table
+
+    if one.hits is None:
+        hint = "save it with `iptables-save -c` and `ip6tables-save -c`"
+        print(f"no hits: what was read has no counters of our rules; {hint}", file=sys.stderr)
+        return
+    texts = one.bundle.statements
+    rows = [
+        (hit.packets, hit.octets, ", ".join(hit.statements), flow_of(hit.statements, texts) or "") for hit in one.hits
+    ]
+    print(as_table(rows, shutil.get_terminal_size((120, 50)).columns))
+
+
+def _said(one: Drift) -> str:
+    from netpolicy.cli.tell import counted, many
+
+    counts = one.compared
+    size = ", ".join(
+        (
+            many(counts["families"], "family", "families"),
+            *(many(counts[name], name[:-1]) for name in ("chains", "rules", "sets")),
+        )
+    )
+    differ = counted(one.found)
+    state = "as it must be" if one.in_force else "DRIFT"
+    now = "/".join(dict.fromkeys(live or "none" for _, live in one.generations.values()))
+    backend = f"backend {one.held.backend}, " if one.held.backend else ""
+    told = f" ({differ})" if differ else ""
+    return f"{one.bundle.identity.node}: {size}: {state}{told}; {backend}generation {now}"
