@@ -12,9 +12,9 @@ from netpolicy.dsl.build import build
 from netpolicy.dsl.parse import parse
 from netpolicy.dsl.syntax import Declaration, DeclarationKind
 from netpolicy.lint import rules
-from netpolicy.node.listening import listening_findings
 from netpolicy.node.drift import of_texts
 from netpolicy.node.findings import finding
+from netpolicy.node.listening import listening_findings
 from netpolicy.pages import codes, page, title
 from netpolicy.policy.citation import of_policy
 from netpolicy.policy.clusterfile import read_cluster
