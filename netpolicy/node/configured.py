@@ -26,7 +26,9 @@ def read_configured(interfaces: Iterable[str], root: Path = Path("/")) -> tuple[
     found = [entry for path in ifupdown for entry in _ifupdown(path, names)]
     found += [entry for path in _files(root / "etc/systemd/network", "*.network") for entry in _networkd(path, names)]
     found += [entry for path in _files(root / "etc/netplan", "*.yaml") for entry in _netplan(path, names)]
-    return tuple(Configured(name, f"/{Path(file).relative_to(root)}", *rest) for name, file, *rest in found)
+    return tuple(
+        Configured(name, f"/{file.relative_to(root)}", addresses, leases) for name, file, addresses, leases in found
+    )
 
 
 Entry = tuple[str, Path, tuple[Address, ...], bool]

@@ -53,7 +53,7 @@ def outgoing_ports() -> tuple[int, int]:
 
 def _rows(family: Family, protocol: int) -> list[Any]:
     """What sock_diag says of the sockets of one protocol. The errors of a dump, which pyroute2 drops, are read here."""
-    from pyroute2.netlink.diag import (  # noqa: PLC0415
+    from pyroute2.netlink.diag import (
         NLM_F_MATCH,
         NLM_F_REQUEST,
         NLM_F_ROOT,
