@@ -13,11 +13,10 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from netpolicy.cli.nodes import Nodes
     from netpolicy.diagnostic import Diagnostic
     from netpolicy.node.machine import Checked
+    from netpolicy.policy.identity import Identity
     from netpolicy.policy.nodestate import Duplicate, NodeState
 
 SUMMARY = "check that this machine is the node that the cluster says"
@@ -68,7 +67,7 @@ def _here(nodes: Nodes, options: argparse.Namespace) -> int:
             if options.watch:
                 return _watch(nodes, options)
             state = look(nodes.all, nodes.name, options.netns)
-            return _say(_judge(nodes, options)(state), options)
+            return _say(_Judge(nodes, options).judge(state), options)
     except NamespaceError as failure:
         raise StoppedError(Ending.UNUSABLE, error("NP719", str(failure), hint=failure.hint)) from None
 
@@ -99,38 +98,47 @@ def _saved(nodes: Nodes, options: argparse.Namespace) -> int:
     return _say(check(nodes.all, state, nodes.name), options)
 
 
-def _judge(nodes: Nodes, options: argparse.Namespace) -> Callable[[NodeState], Checked]:
-    """What judges a state; what is slow, the probes and the sockets, is looked at for the first one only."""
-    from dataclasses import replace
+class _Judge:
+    """Judges one state after another: a node that is known once stays that node, whatever becomes of its addresses.
 
-    from netpolicy.node.machine import check
+    What is slow, the probes and the sockets, is looked at once.
+    """
 
-    answered: tuple[Duplicate, ...] | None = None
-    sockets: list[Diagnostic] | None = None
+    def __init__(self, nodes: Nodes, options: argparse.Namespace) -> None:
+        self._nodes, self._options = nodes, options
+        self._probed: tuple[Duplicate, ...] = ()
+        self._listening: tuple[Diagnostic, ...] = ()
+        self._known = False
+        self.name = nodes.name
 
-    def judge(state: NodeState) -> Checked:
-        nonlocal answered, sockets
-        if answered is None:
-            answered = _probed(nodes, state) if options.duplicates else ()
-        met = {(one.address, one.machine) for one in answered}
-        others = (one for one in state.duplicates if (one.address, one.machine) not in met)
-        one = check(nodes.all, replace(state, duplicates=(*answered, *others)), nodes.name)
-        if options.listening and sockets is None and one.identity is not None:
-            sockets = _listening(nodes, one)
-        return replace(one, found=(*one.found, *(sockets or ())))
+    def judge(self, state: NodeState) -> Checked:
+        from dataclasses import replace
 
-    return judge
+        from netpolicy.node.machine import check
+
+        one = check(self._nodes.all, self._with_probed(state), self.name)
+        if one.identity is not None and not self._known:
+            self._known, self.name = True, one.identity.node
+            self._listening = tuple(_listening(self._nodes, one)) if self._options.listening else ()
+            self._probed = _probed(one.identity, state) if self._options.duplicates else ()
+            one = check(self._nodes.all, self._with_probed(state), self.name)
+        return replace(one, found=(*one.found, *self._listening))
+
+    def _with_probed(self, state: NodeState) -> NodeState:
+        from dataclasses import replace
+
+        answered = {(one.address, one.machine) for one in self._probed}
+        met = (one for one in state.duplicates if (one.address, one.machine) not in answered)
+        return replace(state, duplicates=(*self._probed, *met))
 
 
-def _probed(nodes: Nodes, state: NodeState) -> tuple[Duplicate, ...]:
+def _probed(identity: Identity, state: NodeState) -> tuple[Duplicate, ...]:
     from netpolicy.diagnostic import error
     from netpolicy.node.arp import probed
-    from netpolicy.node.machine import check
     from netpolicy.node.stopped import Ending, StoppedError
 
-    identity = check(nodes.all, state, nodes.name).identity
     try:
-        return probed(state, identity.addresses) if identity is not None else ()
+        return probed(state, identity.addresses)
     except PermissionError:
         hint = "run it as root, or leave out --duplicates: the kernel's neighbour table is looked at anyway"
         raise StoppedError(Ending.UNUSABLE, error("NP719", "an ARP probe needs CAP_NET_RAW", hint=hint)) from None
@@ -197,19 +205,19 @@ def _watch(nodes: Nodes, options: argparse.Namespace) -> int:
     """Says all once, and then what changes, until a signal; the status is that of the last state."""
     import gc
 
-    from netpolicy.node.machine import look, look_again
+    from netpolicy.node.machine import look
     from netpolicy.node.watch import Events, Lines
 
     gc.enable()  # a run of a moment does without; this one goes on
-    judge = _judge(nodes, options)
+    judge = _Judge(nodes, options)
     with Events() as events, events.until_signalled():
-        state = look(nodes.all, nodes.name, options.netns)
-        one = judge(state)
+        state = look(nodes.all, judge.name, options.netns)
+        one = judge.judge(state)
         _say(one, options)
         lines = Lines(one, _summary(one), json_lines=options.format == "json")
         while events.wait():
-            state = look_again(nodes.all, state)
-            one = judge(state)
+            state = look(nodes.all, judge.name, options.netns, state)
+            one = judge.judge(state)
             for line in lines.about(one, _summary(one)):
                 print(line)
             sys.stdout.flush()

@@ -72,26 +72,22 @@ def which(nodes: Sequence[Identity], state: NodeState) -> tuple[Identity | None,
     return None, [error("NP701", message, hint=hint, notes=notes)]
 
 
-def look(nodes: Sequence[Identity], name: str, space: str | None) -> NodeState:
+def look(nodes: Sequence[Identity], name: str, space: str | None, before: NodeState | None = None) -> NodeState:
     """The state of the machine, in the namespace of this process, which is called `space` where it has a name.
 
-    Files of the system are those of its own namespace: in another one they say nothing about its interfaces.
+    Names and files of the system are taken from `before`, if they were looked at there. Files are those of the system's
+    own namespace: in another one they say nothing about the interfaces.
     """
     mbus = next((one.mbus for one in nodes if one.mbus is not None), None)
     state = seen(lambda: read_state(mbus))
+    if before is not None and before.names is not None:
+        return replace(state, names=before.names, configured=before.configured)
     identity = next((one for one in nodes if one.node == name), None) or which(nodes, state)[0]
     if identity is None:
         return state
     names = read_names(identity, own_hosts=OF_NAMESPACES / space / "hosts" if space else None)
     cards = [one.name for one in identity.interfaces]
-    configured = read_configured(cards) if space is None and at_home() else None
-    return replace(state, names=names, configured=configured)
-
-
-def look_again(nodes: Sequence[Identity], before: NodeState) -> NodeState:
-    """What the kernel says; names and files are as they were."""
-    mbus = next((one.mbus for one in nodes if one.mbus is not None), None)
-    return replace(seen(lambda: read_state(mbus)), names=before.names, configured=before.configured)
+    return replace(state, names=names, configured=read_configured(cards) if space is None and at_home() else None)
 
 
 def seen(read: Callable[[], NodeState]) -> NodeState:
