@@ -28,13 +28,17 @@ APART = 0.005
 
 
 class Events:
-    """The kernel's messages of the namespace in which this is made, and the wish of a person to end."""
+    """The kernel's messages of the namespace in which this is made, and the wish of a person to end.
+
+    `lost` is True once the kernel has dropped messages.
+    """
 
     def __init__(self) -> None:
         self._kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
         self._kernel.bind((0, GROUPS))
         self._ended, self._end = socket.socketpair()
         self._end.setblocking(False)
+        self.lost = False
 
     def __enter__(self) -> Self:
         return self
@@ -64,6 +68,7 @@ class Events:
             except OSError as failure:
                 if failure.errno != errno.ENOBUFS:
                     raise
+                self.lost = True
 
     @contextmanager
     def until_signalled(self) -> Iterator[None]:

@@ -109,4 +109,3 @@ def test_netplan(tmp_path: Path) -> None:
 def test_what_is_not_understood_gives_no_address(tmp_path: Path, name: str, text: str) -> None:
     put(tmp_path, name, text)
     assert all(not addresses for _, _, addresses, _ in read(tmp_path, "eth0"))
-

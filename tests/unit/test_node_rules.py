@@ -57,8 +57,9 @@ def configured(*entries: tuple[list[str], bool], file: str = "/etc/network/inter
     return {"configured": listed}
 
 
-def named(identity: Identity, **names: str) -> Identity:
-    return replace(identity, core_name="als.example.com", api_name="api.als.example.com", **names)
+def named(identity: Identity) -> Identity:
+    """The node of a cluster that has names."""
+    return replace(identity, core_name="als.example.com", api_name="api.als.example.com")
 
 
 def answers(**given: Any) -> dict[str, Any]:
