@@ -6,11 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from netpolicy.cli import FINE, WRONG
 from netpolicy.diagnostic import Diagnostic, Severity, error, ordered, render
-from netpolicy.pipeline import InputError
+
+if TYPE_CHECKING:
+    from netpolicy.pipeline import InputError
 
 MOST = 200
 
