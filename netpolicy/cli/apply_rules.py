@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from netpolicy.diagnostic import Diagnostic
     from netpolicy.node.apply import Result
     from netpolicy.node.bundle import Bundle
-    from netpolicy.node.drift import Drift
-    from netpolicy.node.journal import Record
     from netpolicy.node.preview import Preview
 
 SUMMARY = "make the kernel of this node hold exactly its ruleset"
@@ -116,12 +114,19 @@ def _wrong_usage(options: argparse.Namespace) -> tuple[str, str] | None:
 
 def _wanted(options: argparse.Namespace) -> Bundle:
     """The ruleset of this very machine; a machine that is another one is a StoppedError."""
-    from netpolicy.cli.node_rules import built, compiled
+    from netpolicy.cli.node_rules import SELF, compiled, from_build
+    from netpolicy.node.addresses import held, wrong_node
+    from netpolicy.node.stopped import Ending, StoppedError
 
     if options.cluster:
-        return compiled(options.cluster, options.node, options.serial)
-    signed = (Path(options.allowed_signers), options.signer) if options.signer else None
-    return built(Path(options.build), options.node, signed)
+        bundle = compiled(options.cluster, options.node, options.serial)
+    else:
+        signed = (Path(options.allowed_signers), options.signer) if options.signer else None
+        bundle = from_build(options.build, options.node, signed)
+    wrong = wrong_node(bundle.identity, held()) if options.node != SELF else []
+    if wrong:
+        raise StoppedError(Ending.REFUSED, *wrong)
+    return bundle
 
 
 # The verbs.
@@ -133,6 +138,7 @@ def _preview(options: argparse.Namespace) -> int:
     from netpolicy.node.backend import choose, live, observe
     from netpolicy.node.host import Host
     from netpolicy.node.preview import preview
+    from netpolicy.node.telling import preview_value
 
     bundle, host = _wanted(options), Host()
     refuse_older(bundle.identity, _journal(options).read())
@@ -142,7 +148,7 @@ def _preview(options: argparse.Namespace) -> int:
     writer(host, backend, choices)
     one = preview(live(host, backend, observed), bundle.ruleset)
     if options.format == "json":
-        _print_json(bundle, backend=backend.value, in_force=one.in_force, change=_as_value(one))
+        _print_json(bundle, backend=backend.value, in_force=one.in_force, change=preview_value(one))
     elif one.in_force and not options.quiet:
         print(f"{_size(bundle)}: in force ({backend.value}); an apply changes nothing")
     elif not one.in_force:
@@ -179,6 +185,7 @@ def _status(options: argparse.Namespace) -> int:
     from netpolicy.node.drift import drift, of_kernel
     from netpolicy.node.host import Host
     from netpolicy.node.second import packets_seen
+    from netpolicy.node.telling import status_value
 
     journal, host = _journal(options), Host()
     record = journal.read()
@@ -187,7 +194,7 @@ def _status(options: argparse.Namespace) -> int:
     one = drift(of_kernel(host, Backend(applied.backend)), kept) if applied is not None and kept is not None else None
     in_force = one is not None and one.in_force
     seen = packets_seen(host) if one is not None and one.held.backend == Backend.LEGACY.value else None
-    told = _status_value(record, one, seen)
+    told = status_value(record, one, seen)
     if options.format == "json":
         _print_json(**told)
     elif not (options.quiet and in_force):
@@ -232,34 +239,13 @@ def _size(bundle: Bundle) -> str:
     return f"{bundle.identity.node}: {families}, {many(rules, 'rule')}, {many(len(bundle.ruleset.sets), 'set')}"
 
 
-def _as_value(one: Preview) -> dict[str, Any]:
-    return {
-        "loaded": one.loaded,
-        "opens": list(one.opens),
-        "closes": list(one.closes),
-        "changes": list(one.changes),
-        "jumps": list(one.jumps),
-        "sets": [{"name": each.name, "more": list(each.more), "fewer": list(each.fewer)} for each in one.sets],
-        "rules": [
-            {
-                "sign": each.sign,
-                "family": each.family.value,
-                "text": each.text,
-                "statements": list(each.statements),
-            }
-            for each in one.rules
-        ],
-    }
-
-
 def _lines(one: Preview, bundle: Bundle) -> Iterator[str]:
     """Statements first, then sets and jumps, then rules."""
     from netpolicy.node.preview import told
 
     heads = (("opens" if one.loaded else "admits", one.opens), ("closes", one.closes), ("changes", one.changes))
     for head, statements in heads:
-        for each in statements:
-            yield f"  {head:<8} {told(each, bundle.statements)}"
+        yield from (f"  {head:<8} {told(name, bundle.statements)}" for name in statements)
     if not one.loaded:
         yield "  closes   whatever no statement admits: no packet meets rules of ours yet"
     for each in one.sets:
@@ -271,22 +257,6 @@ def _lines(one: Preview, bundle: Bundle) -> Iterator[str]:
         yield f"  {rule.sign} IPv{rule.family.value}   {rule.text}"
     if len(one.rules) > _MOST:
         yield f"  … and {len(one.rules) - _MOST} more rules; `--format json` has all"
-
-
-def _status_value(record: Record, one: Drift | None, seen: Any) -> dict[str, Any]:
-    from netpolicy.node.findings import finding
-
-    applied, last = record.in_force, record.last
-    return {
-        "applied": {name: getattr(applied, name) for name in applied.__slots__} if applied else None,
-        "last_apply": {"id": last.id, "result": last.phase.value, "backend": last.backend, "at": last.at}
-        if last
-        else None,
-        "in_force": one is not None and one.in_force,
-        "generation": {f"v{family.value}": now or None for family, (_, now) in one.generations.items()} if one else None,
-        "drift": _listed(finding(each, one.bundle.statements) for each in one.differences) if one else None,
-        "packets_seen": {f"v{family.value}": count for family, count in seen.items()} if seen else None,
-    }
 
 
 def _status_lines(told: dict[str, Any], kept: Bundle | None) -> Iterator[str]:

@@ -77,7 +77,7 @@ def apply(host: Host, bundle: Bundle, journal: Journal, choices: Choices) -> Res
         attempt = Attempt(urandom(4).hex(), Phase.BEGUN, bundle.identity.digest, backend.value, now())
         journal.begin(bundle, attempt, record)
         with _undisturbed():
-            work = _Work(host, by, choices, before, one, bundle.ruleset)
+            work = _Work(by, Restore(host, backend, choices.wait), before, one, bundle.ruleset)
             try:
                 work.bring_in()
             except StoppedError as stopped:
@@ -85,8 +85,13 @@ def apply(host: Host, bundle: Bundle, journal: Journal, choices: Choices) -> Res
                 journal.ended(attempt, _PHASES[ending], record)
                 raise StoppedError(ending, *found) from None
             journal.applied()
-            found = (*work.second.found, *work.sweep())
-            return Result(backend, not one.in_force, found, work.second.spoke)
+            told = (*work.second.found, *work.sweep())
+            return Result(backend, not one.in_force, told, work.second.spoke)
+
+
+def choices_of(backend: str, wait: int, via: str) -> Choices:
+    """The choices as a command line says them; `auto` is the backend that holds rules."""
+    return Choices(None if backend == "auto" else Backend(backend), wait, by_iptc=via == "iptc")
 
 
 def writer(host: Host, backend: Backend, choices: Choices) -> Writer:
@@ -131,12 +136,10 @@ def _undisturbed() -> Iterator[None]:
 class _Work:
     """One change of the kernel, and the way back."""
 
-    def __init__(
-        self, host: Host, by: Writer, choices: Choices, before: Live, one: Standing, wanted: Ruleset
-    ) -> None:
-        self.host, self.writer, self.backend = host, by, by.backend
-        self.back = Restore(host, by.backend, choices.wait)
-        self.second = Second(host, by.backend)
+    def __init__(self, by: Writer, back: Restore, before: Live, one: Standing, wanted: Ruleset) -> None:
+        self.host, self.backend = back.host, by.backend
+        self.writer, self.back = by, back  # whatever brought the new rules in: the way back is the plain tool
+        self.second = Second(self.host, self.backend)
         self.wanted = wanted
         self.before = before
         self.changes = [change(each) for each in one.families]

@@ -37,7 +37,7 @@ MUTATIONS: dict[str, tuple[str, set[str]]] = {
     "a rule with a match that we do not know": ("iptables -I IN 3 -m u32 --u32 0=1 -j RETURN", {"NP816"}),
     "a chain is emptied": ("iptables -F IN", {"NP805"}),
     "the stable chain is emptied": ("iptables -F NETPOLICY-IN", {"NP805"}),
-    "a chain is renamed": ("iptables -E IN mine", {"NP803", "NP805"}),
+    "a chain is renamed": ("iptables -E IN mine", {"NP803", "NP805", "NP813"}),
     "the jump is deleted": ("iptables -D INPUT 1", {"NP806"}),
     "the jump is twice": (f"iptables -A INPUT {BASELINE} -j NETPOLICY-IN", {"NP807"}),
     "-g in place of -j": (f"iptables -R INPUT 1 {BASELINE} -g NETPOLICY-IN", {"NP807"}),
