@@ -280,5 +280,7 @@ def _in_force(told: dict[str, Any], kept: Bundle | None) -> str:
         return "NOT KNOWN: what was applied is not kept here; apply again"
     if told["in_force"]:
         return f"yes, generation {'/'.join(dict.fromkeys(one or 'none' for one in told['generation'].values()))}"
+    from netpolicy.cli.tell import many
+
     wrong = sum(one["severity"] == "error" for one in told["drift"])
-    return f"NO: {wrong} differences; `netpolicy drift` shows them, `apply-rules apply` puts them right"
+    return f"NO: {many(wrong, 'difference')}; `netpolicy drift` shows them, `apply-rules apply` puts them right"

@@ -220,11 +220,12 @@ class _Work:
 def _force(table: LiveTable) -> list[object]:
     """What decides which generation a packet meets: our stable chains, and the rules that lead to them."""
     names = [name for pair in STABLE.items() for name in pair]
-    chains = [table.chain(name) for name in names]
+    chains = [(name, table.chain(name)) for name in names]
     return [
-        [rule.text for rule in chain.rules if rule.target[0] in STABLE.values() or chain.name in STABLE.values()]
-        for chain in chains
+        [rule.text for rule in chain.rules if rule.target[0] in STABLE.values() or name in STABLE.values()]
         if chain is not None
+        else []
+        for name, chain in chains
     ]
 
 
