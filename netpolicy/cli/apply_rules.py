@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 SUMMARY = "make the kernel of this node hold exactly its ruleset"
 EXAMPLES = (
     "netpolicy apply-rules preview --build build/",
-    "netpolicy apply-rules apply --build build/ --node core --allowed-signers signers --signer ops",
     "netpolicy apply-rules apply --cluster cluster.yaml",
 )
 FORMAT_VERSION = 1
