@@ -46,7 +46,7 @@ _HINTS = {
     Kind.OTHER_BACKEND: "a packet passes both: remove the rules that are not meant, then apply again",
     Kind.POLICY: "netpolicy never writes policies, and its chains refuse by themselves: `-P {name} ACCEPT` is safe",
 }
-_MOST_ADDRESSES = 6
+_MOST_ADDRESSES, _MOST_STATEMENTS = 6, 6
 
 
 def finding(one: Difference, texts: Mapping[str, StatementText]) -> Diagnostic:
@@ -70,8 +70,8 @@ def severity(one: Difference) -> Severity:
 
 
 def statements(one: Difference) -> tuple[str, ...]:
-    """The ids of the statements that the rules of the difference stand for, wanted and live."""
-    comments = [one.wanted[1].comment] if one.wanted else []
+    """The ids of the statements that the rules of the difference stand for, wanted and live, or that ask for the set."""
+    comments = [*([one.wanted[1].comment] if one.wanted else []), *one.comments]
     if one.live and one.live[1].rule is not None:
         comments.append(one.live[1].rule.comment)
     return tuple(dict.fromkeys(name for comment in comments for name in statements_of(comment)))
@@ -204,10 +204,10 @@ def _notes(one: Difference, texts: Mapping[str, StatementText]) -> list[str]:
     notes = [f"wanted: {text}"] if (text := wanted_text(one)) else []
     if one.why is not None:
         notes.append(one.why.message)
-    for name in statements(one):
-        if name in NOT_STATEMENTS:
-            continue
+    names = [name for name in statements(one) if name not in NOT_STATEMENTS]
+    for name in names[:_MOST_STATEMENTS]:
         known = texts.get(name)
         place = f" ({known.place})" if known and known.place else ""
         notes.append(f"statement {name}: {known.flow}{place}" if known else f"statement {name} is not of this policy")
-    return notes
+    more = len(names) - _MOST_STATEMENTS
+    return [*notes, f"and {more} more statements"] if more > 0 else notes
