@@ -119,11 +119,12 @@ def _statements(policy: Policy) -> dict[str, StatementText]:
 def _only(names: Iterable[str], where: str, otherwise: str) -> str:
     """The one name there is, else the other one; where nobody says which, we are stopped."""
     listed = sorted(names)
-    if len(listed) == 1 or (listed and otherwise):
-        return listed[0] if len(listed) == 1 else otherwise
-    shown = f"{', '.join(listed[:_MOST])}{' …' if len(listed) > _MOST else ''}"
-    hint = f"name it with `--node`: {shown}" if listed else "copy the folder of the node below `nodes/`, too"
-    _stop(f"{where} is of {len(listed)} nodes" if listed else f"{where} has the folder of no node", hint)
+    if not listed:
+        _stop(f"{where} has the folder of no node", "copy the folder of the node below `nodes/`, too")
+    if len(listed) > 1 and not otherwise:
+        shown = f"{', '.join(listed[:_MOST])}{' …' if len(listed) > _MOST else ''}"
+        _stop(f"{where} is of {len(listed)} nodes", f"name it with `--node`: {shown}")
+    return listed[0] if len(listed) == 1 else otherwise
 
 
 def _stop(message: str, hint: str) -> NoReturn:

@@ -70,7 +70,7 @@ def severity(one: Difference) -> Severity:
 
 
 def statements(one: Difference) -> tuple[str, ...]:
-    """The ids of the statements that the rules of the difference stand for, wanted and live, or that ask for the set."""
+    """The ids of the statements of its rules, wanted and live, and of those that ask for its set."""
     comments = [*([one.wanted[1].comment] if one.wanted else []), *one.comments]
     if one.live and one.live[1].rule is not None:
         comments.append(one.live[1].rule.comment)
