@@ -107,7 +107,8 @@ def _held(options: argparse.Namespace, *, inventory: bool) -> tuple[Held, list[D
         from netpolicy.node.backend import Backend
         from netpolicy.node.host import Host
 
-        return of_kernel(Host(), None if options.backend == "auto" else Backend(options.backend)), []
+        asked = None if options.backend == "auto" else Backend(options.backend)
+        return of_kernel(Host(), asked, sets=inventory), []
     paths = [
         Path(file) if file else Path(options.dump, name) if options.dump else None
         for file, name in zip(given, _TEXTS, strict=True)
