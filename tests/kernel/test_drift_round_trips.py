@@ -80,7 +80,8 @@ def test_what_was_loaded_is_no_drift_however_often_it_went_around(
             assert differences(of_kernel(Host()).live, wanted) == []
         load(lab, space, backend, saved(lab, space, backend))
         again = saved(lab, space, backend)
-        held, problems = of_texts(*(Source("saved", again[family]) for family in Family), Source("sets", CREATED))
+        v4, v6 = (Source("saved", again[family]) for family in Family)
+        held, problems = of_texts(v4, v6, Source("sets", CREATED))
         assert not problems
         assert differences(held.live, wanted) == []
 
