@@ -21,7 +21,7 @@ from netpolicy.node.bundle import Build, Bundle
 from netpolicy.node.journal import Attempt, Journal, Phase, Record
 from netpolicy.node.stopped import Ending, StoppedError
 from tests.cli.running import CLUSTER as SMALL
-from tests.cli.running import POLICY, Outcome, netpolicy, place
+from tests.cli.running import POLICY, Outcome, called, netpolicy, place
 from tests.dumps import saved
 
 TWENTY = str(folder("rules") / "clusters" / "twenty.yaml")
@@ -65,7 +65,7 @@ def put(home: Path, bundle: Bundle) -> None:
 
 
 def run(dump: Path, *more: str) -> Outcome:
-    return netpolicy("drift", "--dump", str(dump), *more)
+    return called("drift", "--dump", str(dump), *more)
 
 
 def here(monkeypatch: pytest.MonkeyPatch, address: str = "") -> None:
