@@ -121,7 +121,7 @@ def _wanted(options: argparse.Namespace) -> Bundle:
         bundle = compiled(options.cluster, options.node, options.serial)
     else:
         signed = (Path(options.allowed_signers), options.signer) if options.signer else None
-        bundle = from_build(options.build, options.node, signed)
+        bundle = from_build(options.build, options.node, signed=signed)
     wrong = wrong_node(bundle.identity, held()) if options.node != SELF else []
     if wrong:
         raise StoppedError(Ending.REFUSED, *wrong)

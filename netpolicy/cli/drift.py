@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 SUMMARY = "compare what the kernel holds with what it must hold"
 EXAMPLES = (
+    "netpolicy drift",
     "netpolicy drift --build build/ --hits",
     "netpolicy drift --cluster cluster.yaml --node core --dump saved/ --format json",
 )
 _BACKENDS = ("auto", "iptables-legacy", "iptables-nft")
+STATE = "/var/lib/netpolicy"
 _TEXTS = ("rules.v4", "rules.v6", "sets.ipset")
 
 
@@ -31,7 +33,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     wanted = parser.add_mutually_exclusive_group()
     wanted.add_argument("--build", metavar="DIR", help="compare with this build folder")
     wanted.add_argument("--cluster", metavar="CLUSTER.yaml", help="compare with what this cluster file compiles to")
-    parser.add_argument("--node", default="", metavar="NAME", help="the node (default: the only one that is there)")
+    parser.add_argument(
+        "--node",
+        default="",
+        metavar="NAME",
+        help="the node; `self` is the one whose addresses this machine holds (default: the only one that is there; of"
+        " several the one that was applied last, else `self`; for a dump it must be named)",
+    )
+    parser.add_argument(
+        "--state", default=STATE, metavar="DIR", help=f"what was applied last is kept here (default: {STATE})"
+    )
     parser.add_argument(
         "--dump", metavar="DIR", help="read rules.v4, rules.v6 and sets.ipset in this folder instead of the kernel"
     )
@@ -74,9 +85,14 @@ def run(options: argparse.Namespace) -> int:
 
 def _wanted(options: argparse.Namespace) -> Bundle:
     """The ruleset of the node."""
-    from netpolicy.cli.node_rules import compiled, from_build
+    from netpolicy.cli.node_rules import SELF, applied, applied_node, compiled, from_build
 
-    return compiled(options.cluster, options.node) if options.cluster else from_build(options.build, options.node)
+    if not (options.cluster or options.build):
+        return applied(options.state, options.node)
+    otherwise = "" if _is_dump(options) else applied_node(options.state) or SELF
+    if options.cluster:
+        return compiled(options.cluster, options.node, otherwise=otherwise)
+    return from_build(options.build, options.node, otherwise)
 
 
 # What is held.
@@ -87,17 +103,22 @@ def _held(options: argparse.Namespace, *, inventory: bool) -> tuple[Held, list[D
     from netpolicy.node.drift import of_kernel, of_texts
 
     given = (options.dump_v4, options.dump_v6, options.dump_sets)
-    if not options.dump and not any(given):
+    if not _is_dump(options):
         from netpolicy.node.backend import Backend
         from netpolicy.node.host import Host
 
-        return of_kernel(Host(), None if options.backend == "auto" else Backend(options.backend)), []
+        asked = None if options.backend == "auto" else Backend(options.backend)
+        return of_kernel(Host(), asked, sets=inventory), []
     paths = [
         Path(file) if file else Path(options.dump, name) if options.dump else None
         for file, name in zip(given, _TEXTS, strict=True)
     ]
     sources = [_saved(path, name, inventory or name != _TEXTS[2]) for path, name in zip(paths, _TEXTS, strict=True)]
     return of_texts(*sources)
+
+
+def _is_dump(options: argparse.Namespace) -> bool:
+    return bool(options.dump or options.dump_v4 or options.dump_v6 or options.dump_sets)
 
 
 def _saved(path: Path | None, name: str, needed: bool) -> Source:
