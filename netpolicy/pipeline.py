@@ -162,9 +162,16 @@ class Pipeline:
         """Everything that is wrong, and what lint finds."""
         return [*self.faults, *self.lint]
 
-    def built(self, progress: Callable[[int], object] = lambda _: None) -> Iterator[tuple[Built, list[Diagnostic]]]:
-        """The files of each class of nodes, one class at a time; `progress` hears of the nodes done."""
+    def built(
+        self, progress: Callable[[int], object] = lambda _: None, *, of: str = ""
+    ) -> Iterator[tuple[Built, list[Diagnostic]]]:
+        """The files of each class of nodes, one class at a time; `progress` hears of the nodes done.
+
+        Where a node is named, of its class alone.
+        """
         for one in self.plans:
+            if of and of not in one.node_class.members:
+                continue
             files: dict[str, str] = {}
             found: list[Diagnostic] = []
             for target in targets():

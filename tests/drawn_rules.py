@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from netpolicy.packet.addresses import Family
 from netpolicy.packet.intervals import Intervals, canonical
 from netpolicy.targets.iptables import rules as r
-from netpolicy.targets.iptables.normal import BUILT_IN, normal, normal_table
+from netpolicy.targets.iptables.normal import BUILT_IN, normal, normal_table, rate_period
 from netpolicy.targets.iptables.options import REJECT_WITH
 from tests.draws import pick, several
 
@@ -16,6 +16,7 @@ PORT_EDGES = (0, 1, 22, 80, 443, 32768, 65534, 65535)
 ALWAYS: Intervals = ((0, 65535),)
 MANY_PORTS = (33, 136)  # dccp and udplite, which only multiport can read
 TCP = 6
+DAY = 24 * 3600 * 10_000  # in the kernel's ticks
 # All that iptables can hold in a text: quotes, backslashes and blanks, but no line end.
 TEXTS = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")) | st.sampled_from("\"'\\!- "), min_size=1)
 
@@ -51,7 +52,9 @@ def rules_of(draw: st.DrawFn, family: Family) -> r.Rule:
     target = _target(draw, family, matches)
     if isinstance(target, r.Log) and draw(st.booleans()):
         rate = f"{draw(st.integers(1, 90))}/{pick(draw, ('sec', 'min', 'hour', 'day'))}"
-        matches.append(r.Limit(rate, draw(st.integers(1, 10_000))))
+        # The kernel keeps no burst that takes more than a day to come back.
+        most = DAY // (rate_period(rate) or DAY)
+        matches.append(r.Limit(rate, draw(st.integers(1, min(most, 10_000)))))
     return r.Rule(normal(matches), target, _text(draw, 100) if draw(st.booleans()) else "")
 
 

@@ -27,9 +27,12 @@ EXAMPLES = (
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    from netpolicy.cli.nodes import add_nodes
-
-    add_nodes(parser)
+    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--build", metavar="DIR", help="a build folder; nodes/*/node.json in it is enough")
+    wanted.add_argument("--cluster", metavar="CLUSTER.yaml", help="a cluster file")
+    parser.add_argument(
+        "--node", default="self", metavar="NAME", help="the node, or `self`: the one whose addresses are here (default)"
+    )
     parser.add_argument("--netns", metavar="NAME", help="look into this network namespace, which must exist (root)")
     parser.add_argument("--state", metavar="FILE", help="judge a saved `state` of --format json, and no machine")
     parser.add_argument(

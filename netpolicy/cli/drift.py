@@ -24,6 +24,7 @@ EXAMPLES = (
     "netpolicy drift --cluster cluster.yaml --node core --dump saved/ --format json",
 )
 _BACKENDS = ("auto", "iptables-legacy", "iptables-nft")
+STATE = "/var/lib/netpolicy"
 _TEXTS = ("rules.v4", "rules.v6", "sets.ipset")
 
 
@@ -31,7 +32,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     wanted = parser.add_mutually_exclusive_group()
     wanted.add_argument("--build", metavar="DIR", help="compare with this build folder")
     wanted.add_argument("--cluster", metavar="CLUSTER.yaml", help="compare with what this cluster file compiles to")
-    parser.add_argument("--node", default="", metavar="NAME", help="the node (default: the only one that is there)")
+    parser.add_argument(
+        "--node",
+        default="",
+        metavar="NAME",
+        help="the node; `self` is the one whose addresses this machine holds (default: the only one that is there; of"
+        " several the one that was applied last, else `self`; for a dump it must be named)",
+    )
+    parser.add_argument(
+        "--state", default=STATE, metavar="DIR", help=f"what was applied last is kept here (default: {STATE})"
+    )
     parser.add_argument(
         "--dump", metavar="DIR", help="read rules.v4, rules.v6 and sets.ipset in this folder instead of the kernel"
     )
@@ -47,19 +57,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints what differs; with what cannot be read, why."""
     from netpolicy.cli import UNUSABLE, WRONG
-    from netpolicy.cli.tell import tell, unreadable
+    from netpolicy.cli.tell import tell
     from netpolicy.node.drift import drift
     from netpolicy.node.stopped import StoppedError
-    from netpolicy.pipeline import InputError
 
     try:
         bundle = _wanted(options)
         held, problems = _held(options, inventory=bool(bundle.ruleset.sets))
     except StoppedError as stopped:
         tell(stopped.found, options)
-        return UNUSABLE
-    except InputError as failure:
-        unreadable(failure, options)
         return UNUSABLE
     if problems:
         tell(problems, options)
@@ -77,60 +83,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _wanted(options: argparse.Namespace) -> Bundle:
-    """The ruleset of the node; what cannot be had is a StoppedError or an InputError."""
+    """The ruleset of the node."""
+    from netpolicy.cli.node_rules import SELF, applied, applied_node, compiled, from_build
+
+    if not (options.cluster or options.build):
+        return applied(options.state, options.node)
+    otherwise = "" if _is_dump(options) else applied_node(options.state) or SELF
     if options.cluster:
-        return _compiled(options.cluster, options.node)
-    from netpolicy.node.bundle import Build
-
-    build = Build(Path(options.build))
-    return build.bundle(options.node or _only(sorted(build.present), f"build `{options.build}`"))
-
-
-def _only(names: list[str], where: str) -> str:
-    from netpolicy.diagnostic import error
-    from netpolicy.node.stopped import Ending, StoppedError
-
-    if len(names) == 1:
-        return names[0]
-    hint = f"name it with `--node`: {', '.join(names[:8])}{' …' if len(names) > 8 else ''}"
-    raise StoppedError(Ending.UNUSABLE, error("NP818", f"{where} is of {len(names)} nodes", hint=hint))
-
-
-def _compiled(path: str, name: str) -> Bundle:
-    from netpolicy.cli.files import read
-    from netpolicy.cli.options import today
-    from netpolicy.diagnostic import did_you_mean, error, has_errors
-    from netpolicy.node.bundle import StatementText, bundle_of
-    from netpolicy.node.stopped import Ending, StoppedError
-    from netpolicy.pipeline import Pipeline
-    from netpolicy.policy.identity import identity_of
-
-    pipeline = Pipeline(path, read, today())
-    found = pipeline.faults
-    policy = pipeline.policy
-    if has_errors(found) or policy is None:
-        raise StoppedError(Ending.UNUSABLE, *(one for one in found if has_errors([one])))
-    nodes = {node.name: node for node in policy.cluster.nodes}
-    name = name or _only(sorted(nodes), f"cluster `{path}`")
-    if name not in nodes:
-        raise StoppedError(
-            Ending.UNUSABLE,
-            error("NP818", f"the cluster has no node `{name}`", hint=did_you_mean(name, nodes) or "see its `nodes`"),
-        )
-    texts = {
-        one.id: StatementText(
-            one.id,
-            f"{one.who.text} -> {one.whom.text} : {one.what}",
-            f"{one.span.source.name}:{one.span.line}" if one.span else "",
-        )
-        for one in policy.statements
-    }
-    for built, limits in pipeline.built():
-        if name in built.node_class.members:
-            if has_errors(limits):
-                raise StoppedError(Ending.UNUSABLE, *limits)
-            return bundle_of(identity_of(policy.cluster, nodes[name], built.digest), built.files, texts)
-    raise AssertionError("every node has a class")
+        return compiled(options.cluster, options.node, otherwise=otherwise)
+    return from_build(options.build, options.node, otherwise)
 
 
 # What is held.
@@ -141,11 +102,12 @@ def _held(options: argparse.Namespace, *, inventory: bool) -> tuple[Held, list[D
     from netpolicy.node.drift import of_kernel, of_texts
 
     given = (options.dump_v4, options.dump_v6, options.dump_sets)
-    if not options.dump and not any(given):
+    if not _is_dump(options):
         from netpolicy.node.backend import Backend
         from netpolicy.node.host import Host
 
-        return of_kernel(Host(), None if options.backend == "auto" else Backend(options.backend)), []
+        asked = None if options.backend == "auto" else Backend(options.backend)
+        return of_kernel(Host(), asked, sets=inventory), []
     paths = [
         Path(file) if file else Path(options.dump, name) if options.dump else None
         for file, name in zip(given, _TEXTS, strict=True)
@@ -154,23 +116,28 @@ def _held(options: argparse.Namespace, *, inventory: bool) -> tuple[Held, list[D
     return of_texts(*sources)
 
 
+def _is_dump(options: argparse.Namespace) -> bool:
+    return bool(options.dump or options.dump_v4 or options.dump_v6 or options.dump_sets)
+
+
 def _saved(path: Path | None, name: str, needed: bool) -> Source:
-    """A saved text. One that is needed and not there is an InputError: what was not compared must not look right."""
-    from netpolicy.pipeline import InputError
-    from netpolicy.policy.load import Unreadable
+    """A saved text. One that is needed and not there stops us: what was not compared must not look right."""
+    from netpolicy.diagnostic import error
+    from netpolicy.node.stopped import Ending, StoppedError
     from netpolicy.source import Source
 
     if path is None or not (needed or path.exists()):
         if needed:
             hint = f"name a folder that has `{name}` with `--dump`, or its file"
-            raise InputError(Unreadable(f"the dump has no `{name}`", hint, "NP818"))
+            raise StoppedError(Ending.UNUSABLE, error("NP818", f"the dump has no `{name}`", hint=hint))
         return Source(name, "")
     try:
         text = path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError as failure:
         why = (failure.strerror or "no reason given").lower()
         hint = "a dump has rules.v4 of iptables-save, rules.v6 of ip6tables-save and sets.ipset of ipset save"
-        raise InputError(Unreadable(f"`{path}` cannot be read: {why}", hint, "NP818")) from None
+        found = error("NP818", f"`{path}` cannot be read: {why}", hint=hint)
+        raise StoppedError(Ending.UNUSABLE, found) from None
     return Source(str(path), text)
 
 

@@ -1,4 +1,7 @@
-"""The nodes of a build folder or a cluster file, as commands on a node need them."""
+"""The nodes of a build folder or a cluster file, with what the cluster says of each.
+
+Of a build nothing but `nodes/*/node.json` is read, and of a cluster file no policy, until rules are asked for.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +22,6 @@ SELF = "self"
 _MOST = 8
 
 
-def add_nodes(parser: argparse.ArgumentParser) -> None:
-    """Adds `--build`, `--cluster` and `--node`."""
-    wanted = parser.add_mutually_exclusive_group(required=True)
-    wanted.add_argument("--build", metavar="DIR", help="a build folder; nodes/*/node.json in it is enough")
-    wanted.add_argument("--cluster", metavar="CLUSTER.yaml", help="a cluster file")
-    parser.add_argument(
-        "--node", default=SELF, metavar="NAME", help="the node, or `self`: the one whose addresses are here (default)"
-    )
-
-
 class Nodes:
     """The nodes of what the options name. What cannot be read is a StoppedError."""
 
@@ -37,8 +30,6 @@ class Nodes:
         self.all = _of_build(Path(options.build)) if options.build else _of_cluster(options.cluster)
         self.name = "" if options.node == SELF else options.node
         names = [one.node for one in self.all]
-        if options.node == SELF and SELF in names:
-            self.name = SELF
         if self.name and self.name not in names:
             listed = f"it has {', '.join(names[:_MOST])}{' …' if len(names) > _MOST else ''}"
             where = f"build `{self._build}`" if self._build else f"cluster `{self._cluster}`"
@@ -47,32 +38,11 @@ class Nodes:
 
     def rules(self, name: str) -> tuple[Ruleset, dict[str, Citation]]:
         """What the node must load, and the statements that its rules name."""
-        if not self._build:
-            return self._compiled(name)
-        from netpolicy.node.bundle import Build
+        from netpolicy.cli.node_rules import compiled, from_build
         from netpolicy.policy.citation import Citation
 
-        bundle = Build(Path(self._build)).bundle(name)
+        bundle = from_build(self._build, name) if self._build else compiled(self._cluster, name)
         return bundle.ruleset, {one.id: Citation(one.flow, one.place) for one in bundle.statements.values()}
-
-    def _compiled(self, name: str) -> tuple[Ruleset, dict[str, Citation]]:
-        from netpolicy.cli.files import read
-        from netpolicy.cli.options import today
-        from netpolicy.node.bundle import bundle_of
-        from netpolicy.pipeline import Pipeline
-        from netpolicy.policy.citation import of_policy
-
-        pipeline = Pipeline(self._cluster, read, today())
-        policy = pipeline.policy
-        if policy is None or has_errors(pipeline.faults):
-            raise StoppedError(Ending.UNUSABLE, *(one for one in pipeline.faults if has_errors([one])))
-        for built, limits in pipeline.built():
-            if name in built.node_class.members:
-                if has_errors(limits):
-                    raise StoppedError(Ending.UNUSABLE, *limits)
-                identity = next(one for one in self.all if one.node == name)
-                return bundle_of(identity, built.files, {}).ruleset, of_policy(policy)
-        raise AssertionError("every node has a class")
 
 
 def _of_cluster(path: str) -> tuple[Identity, ...]:

@@ -77,10 +77,16 @@ def drift(held: Held, bundle: Bundle) -> Drift:
     return Drift(held, bundle, found, hits(held.live, bundle.ruleset))
 
 
-def of_kernel(host: Host, asked: Backend | None = None) -> Held:
-    """What the kernel holds in the backend that is asked for, else in the one that holds our chains, or any rules."""
+def of_kernel(host: Host, asked: Backend | None = None, *, sets: bool = True) -> Held:
+    """What the kernel holds in the backend that is asked for, else in the one that holds our chains, or any rules.
+
+    A tool that is not there stops us: what nobody could look at is not missing. `sets` says that there must be some.
+    """
     observed = observe(host)
     backend = _judged(host, observed, asked)
+    for tool in (*(backend.tool(family, "save") for family in FAMILIES), *(("ipset",) if sets else ())):
+        if not host.has(tool):
+            host.run(tool)
     other = backend.other
     held = observed.holds(other)
     others: tuple[Difference, ...] = ()

@@ -38,7 +38,7 @@ CODES = {
 }
 _APPLY = "`netpolicy apply-rules` puts it right; find out first who changed it"
 _HINTS = {
-    Kind.ADMITTED_BEFORE: "`netpolicy apply-rules` puts our jump first; what that rule is for belongs into the policy",
+    Kind.ADMITTED_BEFORE: "`netpolicy apply-rules` puts our jump first; what that rule is for belongs in the policy",
     Kind.OTHER_GENERATION: "apply this build, or compare with the build that was applied",
     Kind.ENTERED: "remove that rule: only our own jumps lead into our chains",
     Kind.CHAIN_LEFT: "the next `netpolicy apply-rules` removes it",
@@ -46,7 +46,7 @@ _HINTS = {
     Kind.OTHER_BACKEND: "a packet passes both: remove the rules that are not meant, then apply again",
     Kind.POLICY: "netpolicy never writes policies, and its chains refuse by themselves: `-P {name} ACCEPT` is safe",
 }
-_MOST_ADDRESSES = 6
+_MOST_ADDRESSES, _MOST_STATEMENTS = 6, 6
 
 
 def finding(one: Difference, texts: Mapping[str, StatementText]) -> Diagnostic:
@@ -70,8 +70,8 @@ def severity(one: Difference) -> Severity:
 
 
 def statements(one: Difference) -> tuple[str, ...]:
-    """The ids of the statements that the rules of the difference stand for, wanted and live."""
-    comments = [one.wanted[1].comment] if one.wanted else []
+    """The ids of the statements of its rules, wanted and live, and of those that ask for its set."""
+    comments = [*([one.wanted[1].comment] if one.wanted else []), *one.comments]
     if one.live and one.live[1].rule is not None:
         comments.append(one.live[1].rule.comment)
     return tuple(dict.fromkeys(name for comment in comments for name in statements_of(comment)))
@@ -96,13 +96,28 @@ def _message(one: Difference, texts: Mapping[str, StatementText]) -> str:
 
 
 def _does(one: Difference, texts: Mapping[str, StatementText]) -> str:
-    if one.kind in (Kind.CHAIN_LEFT, Kind.SET_LEFT, Kind.OTHER_GENERATION, Kind.OTHER_BACKEND, Kind.NOT_LOADED):
+    if one.kind in _SAYS_ALL:
         return ""
     if one.kind is Kind.POLICY and one.consequence is Consequence.NOTHING:
         return "; rules behind our jump may admit"
-    return f", which {one.consequence.value}{_whose(one, texts)}"
+    whose = _whose(one, texts)
+    return f", which {one.consequence.value}{whose}" if whose else _AT_LARGE[one.consequence]
 
 
+_SAYS_ALL = (
+    Kind.ADMITTED_BEFORE,
+    Kind.CHAIN_LEFT,
+    Kind.SET_LEFT,
+    Kind.OTHER_GENERATION,
+    Kind.OTHER_BACKEND,
+    Kind.NOT_LOADED,
+)
+_AT_LARGE = {
+    Consequence.OPENS: ", which can let packets pass that the policy refuses",
+    Consequence.CLOSES: ", which can stop packets that the policy admits",
+    Consequence.EITHER: ", which can let packets pass that the policy refuses, or stop those that it admits",
+    Consequence.NOTHING: ", which changes no verdict",
+}
 _OF_NO_STATEMENT = {"baseline": "what is always open, or always refused", "default": "what no statement admits"}
 
 
@@ -145,13 +160,13 @@ def _what_of_chain(one: Difference) -> str:
         case Kind.NOT_LOADED:
             return "no chain of ours is loaded: nothing is filtered by this policy"
         case Kind.JUMP_MISSING:
-            return f"`{one.name}` does not lead to our chains"
+            return f"`{one.name}` does not lead to our chains: they are never asked"
         case Kind.JUMP_EDITED:
             return f"the jump of `{one.name}` to our chains was edited{_only_comment(one)}"
         case Kind.JUMP_EXTRA:
             return f"`{one.name}` leads into our chains a second time"
         case Kind.ADMITTED_BEFORE:
-            return f"a rule of `{one.name}` ahead of our jump may admit a packet that we never see"
+            return f"a rule of `{one.name}` ahead of our jump may admit packets that our rules never see"
         case Kind.OTHER_GENERATION:
             due = generation_of(getattr(one.wanted[1].target, "chain", "")) if one.wanted else ""
             return f"`{one.name}` leads to generation {one.found[0]}, not to {due}"
@@ -204,10 +219,10 @@ def _notes(one: Difference, texts: Mapping[str, StatementText]) -> list[str]:
     notes = [f"wanted: {text}"] if (text := wanted_text(one)) else []
     if one.why is not None:
         notes.append(one.why.message)
-    for name in statements(one):
-        if name in NOT_STATEMENTS:
-            continue
+    names = [name for name in statements(one) if name not in NOT_STATEMENTS]
+    for name in names[:_MOST_STATEMENTS]:
         known = texts.get(name)
         place = f" ({known.place})" if known and known.place else ""
         notes.append(f"statement {name}: {known.flow}{place}" if known else f"statement {name} is not of this policy")
-    return notes
+    more = len(names) - _MOST_STATEMENTS
+    return [*notes, f"and {more} more statements"] if more > 0 else notes

@@ -20,6 +20,7 @@ from netpolicy.packet.addresses import address_text
 from netpolicy.policy.identity import Identity
 from netpolicy.policy.nodestate import NodeState
 from netpolicy.policy.nodestatejson import as_dict
+from netpolicy.report.findings import as_list
 
 FORMAT_VERSION = 1
 OF_NAMESPACES = Path("/etc/netns")
@@ -119,19 +120,7 @@ def document(one: Checked) -> dict[str, Any]:
         "node": identity.node if identity else None,
         "in_order": one.right,
         "state": as_dict(one.state),
-        "findings": [finding(each) for each in one.found],
-    }
-
-
-def finding(one: Diagnostic) -> dict[str, Any]:
-    """A finding as JSON; `place` is that of its statement, where it has one."""
-    return {
-        "code": one.code,
-        "severity": one.severity.value,
-        "message": one.message,
-        "hint": one.hint,
-        "notes": list(one.notes),
-        "place": one.span.place if one.span is not None else None,
+        "findings": as_list(one.found),
     }
 
 

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from netpolicy.diagnostic import Diagnostic
 from netpolicy.node.machine import Checked
-from netpolicy.node.machine import finding as as_finding
+from netpolicy.report.findings import as_list
 
 _LINK, _V4_ADDRESS, _V4_ROUTE, _V6_ADDRESS, _V6_ROUTE = 0x1, 0x10, 0x40, 0x100, 0x400  # linux/rtnetlink.h
 GROUPS = _LINK | _V4_ADDRESS | _V4_ROUTE | _V6_ADDRESS | _V6_ROUTE
@@ -104,7 +104,7 @@ class Lines:
 
     def _line(self, change: str, finding: Diagnostic, one: Checked) -> str:
         if self._json:
-            return _json({"at": _at(), "change": change, **as_finding(finding)})
+            return _json({"at": _at(), "change": change, **as_list([finding])[0]})
         hint = f"; {finding.hint}" if finding.hint and change == "found" else ""
         return f"{_clock()} {change} {finding.severity.value}[{finding.code}]: {finding.message}{hint}"
 

@@ -6,8 +6,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+
+from netpolicy.cli import main
 
 POLICY = """\
 policy small "web servers before a database"
@@ -62,6 +66,15 @@ def netpolicy(*arguments: str, env: Mapping[str, str] | None = None) -> Outcome:
     outcome = spawn(sys.executable, "-m", "netpolicy", *arguments, env=env)
     assert "Traceback" not in outcome.out + outcome.err
     return outcome
+
+
+def called(*arguments: str) -> Outcome:
+    """Runs `netpolicy` in this process: what it prints holds no bytes that are no text."""
+    out, err = StringIO(), StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        status = main(arguments)
+    assert "internal error" not in err.getvalue()
+    return Outcome(status, out.getvalue(), err.getvalue())
 
 
 def contents(folder: Path) -> dict[str, bytes | str]:

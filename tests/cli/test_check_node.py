@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.running import Outcome, contents, netpolicy, place, spawn
+from tests.cli.running import Outcome, called, contents, netpolicy, place, spawn
 
 CLUSTER = """\
 cluster: small
@@ -46,7 +46,7 @@ def state(folder: Path, *addresses: Any, **more: Any) -> str:
 
 
 def check(work: Path, seen: str, *more: str) -> Outcome:
-    return netpolicy("check-node", "--build", str(work / "build"), "--state", seen, *more)
+    return called("check-node", "--build", str(work / "build"), "--state", seen, *more)
 
 
 def test_a_node_in_order_is_one_line(work: Path, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_an_error_ends_with_one_and_tells_the_remedy(work: Path, tmp_path: Path)
 def test_the_cluster_file_gives_the_same_findings(work: Path, tmp_path: Path) -> None:
     seen = state(tmp_path, "10.0.0.9/24")
     for more in ((), ("--node", "core"), ("--node", "dea")):
-        of_cluster = netpolicy("check-node", "--cluster", str(work / "cluster.yaml"), "--state", seen, *more)
+        of_cluster = called("check-node", "--cluster", str(work / "cluster.yaml"), "--state", seen, *more)
         assert of_cluster == check(work, seen, *more)
         assert of_cluster.status == 1
 
@@ -82,13 +82,13 @@ def test_the_cluster_file_gives_the_same_findings(work: Path, tmp_path: Path) ->
 def test_a_cluster_whose_policy_is_broken_is_checked(work: Path, tmp_path: Path) -> None:
     place(tmp_path, CLUSTER, "allow\n")
     seen = state(tmp_path, "10.0.0.2/24")
-    assert netpolicy("check-node", "--cluster", str(tmp_path / "cluster.yaml"), "--state", seen).status == 0
+    assert called("check-node", "--cluster", str(tmp_path / "cluster.yaml"), "--state", seen).status == 0
 
 
 def test_a_broken_cluster_file_is_unreadable(work: Path, tmp_path: Path) -> None:
     place(tmp_path, CLUSTER.replace("10.0.0.2", "10.0.0.1"), POLICY)
     seen = state(tmp_path, "10.0.0.2/24")
-    outcome = netpolicy("check-node", "--cluster", str(tmp_path / "cluster.yaml"), "--state", seen)
+    outcome = called("check-node", "--cluster", str(tmp_path / "cluster.yaml"), "--state", seen)
     assert (outcome.status, outcome.out) == (2, "")
     assert "NP206" in outcome.err
 
@@ -150,7 +150,7 @@ def test_what_cannot_be_read_ends_with_two(
 ) -> None:
     monkeypatch.chdir(work)
     before = contents(work)
-    outcome = netpolicy("check-node", *arguments)
+    outcome = called("check-node", *arguments)
     assert (outcome.status, outcome.out) == (2, "")
     assert words in outcome.err
     assert contents(work) == before
@@ -162,7 +162,7 @@ def test_an_identity_that_is_none_is_unreadable(tmp_path: Path, text: str) -> No
     broken = tmp_path / "nodes" / "core" / "node.json"
     broken.parent.mkdir(parents=True)
     broken.write_text(text, encoding="latin-1")
-    outcome = netpolicy("check-node", "--build", str(tmp_path), "--state", "x")
+    outcome = called("check-node", "--build", str(tmp_path), "--state", "x")
     assert outcome.status == 2
     assert "is no identity of a node" in outcome.err
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from netpolicy.data import folder
-from tests.cli.running import Outcome, contents, netpolicy
+from tests.cli.running import Outcome, called, contents, netpolicy
 
 CLUSTER = str(folder("rules") / "clusters" / "twenty.yaml")
 SSH = "--dport 22 "
@@ -45,6 +45,10 @@ def without(dump: Path, words: str) -> None:
 
 
 def drift(build: Path, dump: Path, *more: str) -> Outcome:
+    return called("drift", "--build", str(build), "--node", "core", "--dump", str(dump), *more)
+
+
+def spawned(build: Path, dump: Path, *more: str) -> Outcome:
     return netpolicy("drift", "--build", str(build), "--node", "core", "--dump", str(dump), *more)
 
 
@@ -110,7 +114,7 @@ def test_the_backend_is_known_from_the_first_line(build: Path, dump: Path) -> No
 
 def test_a_cluster_is_as_good_as_its_build(build: Path, dump: Path) -> None:
     without(dump, SSH)
-    outcome = netpolicy("drift", "--cluster", CLUSTER, "--node", "core", "--dump", str(dump), "--format", "json")
+    outcome = called("drift", "--cluster", CLUSTER, "--node", "core", "--dump", str(dump), "--format", "json")
     of_cluster = json.loads(outcome.out)
     assert outcome.status == 1
     assert of_cluster == document(build, dump)
@@ -119,8 +123,8 @@ def test_a_cluster_is_as_good_as_its_build(build: Path, dump: Path) -> None:
 def test_files_of_a_dump_may_be_named_one_by_one(build: Path, dump: Path) -> None:
     files = ("--dump-v4", str(dump / "rules.v4"), "--dump-v6", str(dump / "rules.v6"))
     command = ("drift", "--build", str(build), "--node", "core", *files)
-    assert netpolicy(*command, "--dump-sets", str(dump / "sets.ipset")).status == 0
-    lacking = netpolicy(*command)
+    assert called(*command, "--dump-sets", str(dump / "sets.ipset")).status == 0
+    lacking = called(*command)
     assert lacking.status == 2
     assert "the dump has no `sets.ipset`" in lacking.err
 
@@ -146,21 +150,21 @@ def test_bytes_that_are_no_text_in_a_rule_of_others_do_no_harm(build: Path, dump
     (dump / "rules.v4").write_bytes(
         raw.replace(b"COMMIT", b'-A OUTPUT -m comment --comment "\xe9\xff" -j DROP\nCOMMIT')
     )
-    assert drift(build, dump).status == 0
+    assert spawned(build, dump).status == 0
     (dump / "rules.v4").write_bytes(
         raw.replace(b"\n[7", b'\n-A INPUT -m comment --comment "\xe9\xff" -j ACCEPT\n[7', 1)
     )
     for form in ("text", "json"):
-        outcome = drift(build, dump, "--format", form)
+        outcome = spawned(build, dump, "--format", form)
         assert outcome.status == 1
         assert "NP808" in outcome.out + outcome.err
 
 
 def test_the_node_must_be_named_where_there_are_several(build: Path, dump: Path) -> None:
-    outcome = netpolicy("drift", "--build", str(build), "--dump", str(dump))
+    outcome = called("drift", "--build", str(build), "--dump", str(dump))
     assert outcome.status == 2
     assert "NP818" in outcome.err
-    wrong = netpolicy("drift", "--cluster", CLUSTER, "--node", "cor", "--dump", str(dump))
+    wrong = called("drift", "--cluster", CLUSTER, "--node", "cor", "--dump", str(dump))
     assert wrong.status == 2
     assert "did you mean `core`?" in wrong.err
 

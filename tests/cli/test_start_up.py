@@ -8,7 +8,7 @@ import pytest
 
 from netpolicy.cli import COMMANDS
 from netpolicy.data import folder
-from tests.cli.running import spawn
+from tests.cli.running import netpolicy, spawn
 
 LARGE = ("hypothesis", "iptc", "lark", "numpy", "pyroute2", "tabulate", "tqdm", "yaml")
 SHOW = """
@@ -66,3 +66,14 @@ def test_compile_and_matrix_as_json_print_no_table(tmp_path: Path) -> None:
         ("matrix", str(twenty), "--format", "json"),
     ):
         assert imported(tmp_path / "stubs", stubs, *arguments) == ["lark", "yaml"]
+
+
+def test_drift_from_a_build_needs_no_parser(tmp_path: Path) -> None:
+    build, twenty = tmp_path / "build", folder("rules") / "clusters" / "twenty.yaml"
+    assert netpolicy("compile", str(twenty), "-o", str(build)).status == 0
+    for name in ("rules.v4", "rules.v6", "sets.ipset"):
+        text = (build / "nodes" / "core" / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(text.replace(" -exist", ""), encoding="utf-8")
+    command = ("drift", "--build", str(build), "--node", "core", "--dump", str(tmp_path))
+    for more in ((), ("--hits", "--format", "json")):
+        assert imported(tmp_path / "stubs", LARGE, *command, *more) == []

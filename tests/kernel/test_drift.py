@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,10 +14,15 @@ import pytest
 from netpolicy.node.bundle import Build as Folder
 from netpolicy.node.bundle import Bundle
 from netpolicy.node.drift import Drift, drift, of_kernel, of_texts
-from netpolicy.node.findings import finding
+from netpolicy.node.findings import finding, statements
 from netpolicy.node.host import Host
+from netpolicy.packet.addresses import Family
 from netpolicy.packet.ports import Protocol
 from netpolicy.source import Source
+from netpolicy.targets.iptables.drift import Kind
+from netpolicy.targets.iptables.hits import statements_of
+from netpolicy.targets.iptables.render import rule_text
+from netpolicy.targets.iptables.rules import Chain, InSet
 from tests.kernel.build import Build
 from tests.kernel.lab import BACKENDS, TABLE_OF, Lab, Namespace, Site, inside
 from tests.kernel.probe import Probe, answers
@@ -25,41 +31,43 @@ HERE = Path(__file__).parent
 EVERYTHING = HERE / "everything.yaml"
 FIVE = HERE / "five-dual.yaml"
 NODE = "web1"
-# Each is a line of commands; `IN` stands for the generation's chain, `SET` for a set that its rules ask for.
+# Each is a line of commands, the kinds of what is found, and whether it is found of the statement that was touched.
+# `IN` stands for the generation's chain, `N` for the number of the statement's rule there and `RULE` for its words, and
+# `SET` for the set that it asks for.
 ADMITTING = "iptables -N deeper; iptables -A deeper -j ACCEPT; iptables -N theirs; iptables -A theirs -p udp -j deeper"
 REFUSING = "iptables -N f2b; iptables -A f2b -s 192.0.2.9 -j REJECT"
 BASELINE = "-m comment --comment np:baseline"
-MUTATIONS: dict[str, tuple[str, set[str]]] = {
-    "a rule is deleted": ("iptables -D IN 2", {"NP801"}),
-    "a rule is added first": ("iptables -I IN 1 -j RETURN", {"NP802"}),
-    "a rule is added last": ("iptables -A IN -s 192.0.2.9 -j DROP", {"NP802"}),
-    "a rule is replaced": ("iptables -R IN 2 -i lo0 -j RETURN", {"NP803"}),
-    "a rule with a match that we do not know": ("iptables -I IN 3 -m u32 --u32 0=1 -j RETURN", {"NP816"}),
-    "a chain is emptied": ("iptables -F IN", {"NP805"}),
-    "the stable chain is emptied": ("iptables -F NETPOLICY-IN", {"NP805"}),
-    "a chain is renamed": ("iptables -E IN mine", {"NP803", "NP805"}),
-    "the jump is deleted": ("iptables -D INPUT 1", {"NP806"}),
-    "the jump is twice": (f"iptables -A INPUT {BASELINE} -j NETPOLICY-IN", {"NP807"}),
-    "-g in place of -j": (f"iptables -R INPUT 1 {BASELINE} -g NETPOLICY-IN", {"NP807"}),
-    "only for one interface": (f"iptables -R INPUT 1 -i eth1 {BASELINE} -j NETPOLICY-IN", {"NP807"}),
-    "behind ACCEPT": ("iptables -I INPUT 1 -p tcp --dport 9 -j ACCEPT", {"NP808"}),
-    "behind a chain that admits": (f"{ADMITTING}; iptables -I INPUT 1 -j theirs", {"NP808"}),
-    "another generation": (
-        "iptables -N NP-IN-0a1b2c3d; iptables -A NP-IN-0a1b2c3d -j DROP; iptables -R NETPOLICY-IN 1 -j NP-IN-0a1b2c3d",
-        {"NP809"},
-    ),
-    "a member more": ("ipset add SET 192.0.2.9", {"NP811"}),
-    "a member less": ("ipset flush SET", {"NP811"}),
-    "a set changes places with one of another type": (
-        "ipset create other hash:net family inet; ipset swap SET other; ipset destroy other",
-        {"NP811", "NP812"},
-    ),
-    "others lead into ours": ("iptables -N theirs; iptables -A theirs -j NETPOLICY-IN", {"NP813"}),
-    "a chain is left": ("iptables -N NP-IN-0a1b2c3d-t", {"NP814"}),
-    "a policy": ("iptables -P INPUT DROP", {"NP817"}),
-    "IPv6 alone": ("ip6tables -D INPUT 1", {"NP806"}),
-    "others refuse ahead": (f"{REFUSING}; iptables -I INPUT 1 -j f2b", set()),
-}  # fmt: skip
+OTHER = "iptables -N NP-IN-0a1b2c3d; iptables -A NP-IN-0a1b2c3d -j DROP; iptables -R NETPOLICY-IN 1 -j NP-IN-0a1b2c3d"
+EXPIRING = "ipset create other hash:ip family inet timeout 60; ipset swap SET other; ipset destroy other"
+UNREAD = "iptables -I IN 3 -m u32 --u32 0=1 -j RETURN"
+MUTATIONS: dict[str, tuple[str, set[Kind], bool]] = {
+    "a rule is deleted": ("iptables -D IN N", {Kind.RULE_MISSING}, True),
+    "a rule is edited": ("iptables -R IN N RULE -i eth0", {Kind.RULE_EDITED}, True),
+    "a rule is moved behind the last refusal": ("iptables -D IN N; iptables -A IN RULE", {Kind.RULE_MOVED}, True),
+    "a rule is moved to the front": ("iptables -D IN N; iptables -I IN RULE", {Kind.RULE_MOVED}, True),
+    "a rule is twice": ("iptables -I IN 1 RULE", {Kind.RULE_EXTRA}, True),
+    "a rule is added first": ("iptables -I IN 1 -j RETURN", {Kind.RULE_EXTRA}, False),
+    "a rule is added last": ("iptables -A IN -s 192.0.2.9 -j DROP", {Kind.RULE_EXTRA}, False),
+    "a rule with a match that we do not know": (UNREAD, {Kind.RULE_UNREADABLE}, False),
+    "a chain is emptied": ("iptables -F IN", {Kind.CHAIN_EMPTY}, False),
+    "the stable chain is emptied": ("iptables -F NETPOLICY-IN", {Kind.CHAIN_EMPTY}, False),
+    "a chain is renamed": ("iptables -E IN mine", {Kind.RULE_EDITED, Kind.CHAIN_MISSING, Kind.ENTERED}, False),
+    "the jump is deleted": ("iptables -D INPUT 1", {Kind.JUMP_MISSING}, False),
+    "the jump is twice": (f"iptables -A INPUT {BASELINE} -j NETPOLICY-IN", {Kind.JUMP_EXTRA}, False),
+    "-g in place of -j": (f"iptables -R INPUT 1 {BASELINE} -g NETPOLICY-IN", {Kind.JUMP_EDITED}, False),
+    "only for one interface": (f"iptables -R INPUT 1 -i eth1 {BASELINE} -j NETPOLICY-IN", {Kind.JUMP_EDITED}, False),
+    "behind ACCEPT": ("iptables -I INPUT 1 -p tcp --dport 9 -j ACCEPT", {Kind.ADMITTED_BEFORE}, False),
+    "behind a chain that admits": (f"{ADMITTING}; iptables -I INPUT 1 -j theirs", {Kind.ADMITTED_BEFORE}, False),
+    "another generation": (OTHER, {Kind.OTHER_GENERATION}, False),
+    "another member": ("ipset flush SET; ipset add SET 192.0.2.9", {Kind.SET_MEMBERS}, True),
+    "a member less": ("ipset flush SET", {Kind.SET_MEMBERS}, True),
+    "a set whose members expire": (EXPIRING, {Kind.SET_TYPE}, True),
+    "others lead into ours": ("iptables -N theirs; iptables -A theirs -j NETPOLICY-IN", {Kind.ENTERED}, False),
+    "a chain is left": ("iptables -N NP-IN-0a1b2c3d-t", {Kind.CHAIN_LEFT}, False),
+    "a policy": ("iptables -P INPUT DROP", {Kind.POLICY}, False),
+    "IPv6 alone": ("ip6tables -D INPUT 1", {Kind.JUMP_MISSING}, False),
+    "others refuse ahead": (f"{REFUSING}; iptables -I INPUT 1 -j f2b", set(), False),
+}
 
 
 @pytest.fixture
@@ -98,14 +106,26 @@ def codes(one: Drift) -> set[str]:
     return {finding(each, one.bundle.statements).code for each in one.differences}
 
 
+def kinds(one: Drift) -> set[Kind]:
+    return {each.kind for each in one.differences}
+
+
+def touched(wanted: Bundle) -> tuple[Chain, int, str]:
+    """The chain of what comes in, the place in it of the first rule that asks for a set of hosts, and that set."""
+    hosts = {one.name for one in wanted.ruleset.sets if one.kind == "hash:ip" and one.family is Family.V4}
+    chain = next(one for one in wanted.ruleset.v4.chains if re.fullmatch(r"NP-IN-[0-9a-f]{8}", one.name))
+    asked = ((at, match) for at, rule in enumerate(chain.rules) for match in rule.matches)
+    return next((chain, at, one.name) for at, one in asked if isinstance(one, InSet) and one.name in hosts)
+
+
 def run(lab: Lab, space: Namespace, backend: str, line: str, wanted: Bundle) -> None:
     """The commands of the line have happened, in the tools of the backend."""
-    digits = next(chain.name for chain in wanted.ruleset.v4.chains if chain.name.startswith("NP-IN-"))[6:14]
-    set_name = next(one.name for one in wanted.ruleset.sets if one.name.startswith("np4"))
-    words = {"IN": f"NP-IN-{digits}", "SET": set_name}
+    chain, at, name = touched(wanted)
+    rule = rule_text(chain.rules[at], Family.V4).strip()
+    words = {"IN": chain.name, "N": str(at + 1), "RULE": rule, "SET": name}
     words |= {tool: f"{tool}-{backend}" for tool in ("iptables", "ip6tables")}
     for command in line.split(";"):
-        done = space.run(*(words.get(word, word) for word in command.split()), lock=lab.lock)
+        done = space.run(*" ".join(words.get(word, word) for word in command.split()).split(), lock=lab.lock)
         assert done.returncode == 0, f"{command}: {done.stderr}"
 
 
@@ -115,12 +135,15 @@ def test_what_tools_change_is_found(lab: Lab, build: Callable[..., Build], backe
     """Each change alone, in a kernel of its own; a saved dump of that kernel says the same."""
     made = build(EVERYTHING)
     wanted = bundle(made)
-    for number, (name, (line, expected)) in enumerate(MUTATIONS.items()):
+    chain, at, _ = touched(wanted)
+    for number, (name, (line, expected, of_statement)) in enumerate(MUTATIONS.items()):
         space = lab.space(f"m{number}")
         lab.load(space, made.nodes[NODE], backend)
         run(lab, space, backend, line, wanted)
         live = compared(space, wanted)
-        assert codes(live) == expected, (name, live.found)
+        assert kinds(live) == expected, (name, live.found)
+        if of_statement:
+            assert set(statements_of(chain.rules[at].comment)) <= set(statements(live.differences[0])), name
         save(space, backend, tmp_path)
         assert of_dump(tmp_path, wanted).differences == live.differences, name
         lab.clear()

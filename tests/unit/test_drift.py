@@ -270,7 +270,7 @@ def test_members_that_differ_are_named() -> None:
     assert (one.found, one.lacking) == (("192.0.2.1",), ("10.5.31.102",))
     assert finding(one, {}).message == (
         "IPv4: set `np4-dea-3918b3a3` has more members: 192.0.2.1 and lacks members: 10.5.31.102,"
-        " which may open or close"
+        " which can let packets pass that the policy refuses, or stop those that it admits"
     )
 
 

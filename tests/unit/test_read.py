@@ -560,6 +560,14 @@ def test_all_ports_say_nothing_only_beside_a_protocol_with_ports() -> None:
     assert normal([ports, ProtocolIs(6, negated=True)]) == (ports, ProtocolIs(6, negated=True))
 
 
+def test_ports_that_are_not_matched_are_spelled_as_those_that_are_where_they_reach_an_end() -> None:
+    """iptables-nft-save prints `! --dport 0:9` as `--dport 10:65535`."""
+    for wrong, right in (((0, 9), (10, 65535)), ((10, 65535), (0, 9))):
+        assert normal([PortIn(Side.SOURCE, (wrong,), True), TCP]) == normal([PortIn(Side.SOURCE, (right,)), TCP])
+    for kept in (((1, 9),), ((0, 65535),), ((0, 9), (20, 65535))):
+        assert PortIn(Side.SOURCE, kept, True) in normal([PortIn(Side.SOURCE, kept, True), TCP])
+
+
 def test_every_protocol_name_of_the_save_tools_is_a_number() -> None:
     assert all(0 <= number <= 255 for number in NUMBERS.values())
     assert [name for name, number in NUMBERS.items() if not number] == ["all"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from netpolicy.diagnostic import Diagnostic
@@ -19,7 +19,7 @@ from netpolicy.targets.iptables.align import Edit, RuleDifference, align
 from netpolicy.targets.iptables.consequence import Consequence, changed_set, refusing
 from netpolicy.targets.iptables.live import STABLE, Live, LiveRule, LiveTable, is_our_chain
 from netpolicy.targets.iptables.normal import BUILT_IN
-from netpolicy.targets.iptables.rules import AddressList, Chain, Goto, Jump, Return, Rule, Ruleset, Table
+from netpolicy.targets.iptables.rules import AddressList, Chain, Goto, InSet, Jump, Return, Rule, Ruleset, Table
 from netpolicy.targets.iptables.standing import equal
 
 _GENERATION = re.compile(r"NP-(?:IN|FWD|OUT)-([0-9a-f]{8})(?:-.*)?")
@@ -65,6 +65,7 @@ class Difference:
     """One thing that differs. `name` is a chain or a set; rules come with their numbers from 1.
 
     `found` is what stands there instead (a generation, a policy, addresses more), `lacking` the addresses less.
+    `comments` are those of the wanted rules that ask for a set.
     """
 
     kind: Kind
@@ -75,6 +76,7 @@ class Difference:
     live: tuple[int, LiveRule] | None = None
     found: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
+    comments: tuple[str, ...] = ()
     why: Diagnostic | None = field(default=None, compare=False)
 
 
@@ -268,22 +270,34 @@ def _jump_consequence(live: LiveRule, due: Rule, *, edited: bool) -> Consequence
 
 def _of_sets(live: Live, wanted: Ruleset, replaced: set[Family]) -> Iterator[Difference]:
     for one in wanted.sets:
-        now = live.sets.get(one.name)
-        if one.name in live.strange:
-            why = live.strange[one.name]
-            yield Difference(Kind.SET_TYPE, one.family, one.name, Consequence.EITHER, why=why)
-        elif now is None:
-            if one.family not in replaced:
-                yield Difference(Kind.SET_MISSING, one.family, one.name, Consequence.EITHER)
-        elif (now.kind, now.family) != (one.kind, one.family):
-            yield Difference(Kind.SET_TYPE, one.family, one.name, Consequence.EITHER, found=(_type(now),))
-        elif now.members != one.members:
-            yield _members(one, now, wanted.table(one.family))
+        found = _of_set(live, one, wanted.table(one.family), replaced)
+        if found is not None:
+            yield replace(found, comments=_asking(wanted.table(one.family), one.name))
     known = {one.name for one in wanted.sets}
     for name in sorted({*live.sets, *live.strange} - known):
         family = Family.V6 if name.startswith("np6") else Family.V4
         if family not in replaced:
             yield Difference(Kind.SET_LEFT, family, name)
+
+
+def _of_set(live: Live, one: AddressList, table: Table, replaced: set[Family]) -> Difference | None:
+    now = live.sets.get(one.name)
+    if one.name in live.strange:
+        why = live.strange[one.name]
+        return Difference(Kind.SET_TYPE, one.family, one.name, Consequence.EITHER, why=why)
+    if now is None:
+        missing = Difference(Kind.SET_MISSING, one.family, one.name, Consequence.EITHER)
+        return missing if one.family not in replaced else None
+    if (now.kind, now.family) != (one.kind, one.family):
+        return Difference(Kind.SET_TYPE, one.family, one.name, Consequence.EITHER, found=(_type(now),))
+    return _members(one, now, table) if now.members != one.members else None
+
+
+def _asking(table: Table, name: str) -> tuple[str, ...]:
+    """The comments of the rules that ask for a set."""
+    rules = (rule for chain in table.chains for rule in chain.rules)
+    asking = (rule for rule in rules if any(isinstance(one, InSet) and one.name == name for one in rule.matches))
+    return tuple(dict.fromkeys(rule.comment for rule in asking))
 
 
 def _type(one: AddressList) -> str:

@@ -40,8 +40,8 @@ def normal(matches: Iterable[Match]) -> tuple[Match, ...]:
 
 @lru_cache(maxsize=4096)  # classes of nodes share most of their matches
 def _normal(matches: tuple[Match, ...]) -> tuple[Match, ...]:
-    spelled = [_spelled(match) for match in matches]
-    ported = any(isinstance(match, ProtocolIs) and _has_ports(match) for match in spelled)
+    ported = any(isinstance(match, ProtocolIs) and _has_ports(match) for match in matches)
+    spelled = [_spelled(match, ported) for match in matches]
     return tuple(sorted((match for match in spelled if not _always(match, ported)), key=_place))
 
 
@@ -82,14 +82,26 @@ def normal_rate(text: str) -> str:
     return f"{_TICKS[shown] // period}/{shown}"
 
 
-def _spelled(match: Match) -> Match:
+def _spelled(match: Match, ported: bool) -> Match:
     match match:
         case PortIn():
-            return replace(match, ports=canonical(match.ports))
+            one = replace(match, ports=canonical(match.ports))
+            return _positive(one) if ported and match.negated else one
         case Limit():
             return replace(match, rate=normal_rate(match.rate))
         case _:
             return match
+
+
+def _positive(match: PortIn) -> PortIn:
+    """The ports above or below those that are meant not to match: iptables-nft-save prints `! 0:9` as `10:65535`."""
+    if len(match.ports) == 1:
+        first, last = match.ports[0]
+        if first == 0 and last < 65535:
+            return replace(match, ports=((last + 1, 65535),), negated=False)
+        if last == 65535 and first > 0:
+            return replace(match, ports=((0, first - 1),), negated=False)
+    return match
 
 
 def _has_ports(match: ProtocolIs) -> bool:
