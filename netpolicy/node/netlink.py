@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address
 from typing import Any
 
@@ -120,10 +120,15 @@ def _path(kernel: Any, target: Address, names: dict[int, str]) -> Path:
         answers = list(kernel.route("get", dst=address_text(*target)))
     except NetlinkError as failure:
         return Path(target, failure=reason(failure.code))
+    return path_of(answers, target, names)
+
+
+def path_of(answers: Sequence[Any], target: Address, names: dict[int, str]) -> Path:
+    """What the kernel's answer says; older kernels tell a way over IPv6 that leads nowhere by its type alone."""
     if not answers:
         return Path(target, failure="no answer")
     one = answers[0]
-    if one["type"] > 2:  # IPv6 tells a way that is none by its type: neither unicast nor local
+    if one["type"] > 2:  # neither unicast nor local
         return Path(target, failure=reason(int((one.get("cacheinfo") or {}).get("rta_error", 0)) or 101))
     source = _optional(one.get("prefsrc"))
     return Path(target, source, names.get(one.get("oif"), "?"), _optional(one.get("gateway")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import select
@@ -9,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +22,14 @@ import pytest
 from netpolicy.node.addresses import held, who, wrong_node
 from netpolicy.node.arp import probed
 from netpolicy.node.machine import Checked, check, look
+from netpolicy.node.netlink import read_state
 from netpolicy.node.watch import Events
 from netpolicy.policy.clusterfile import read_cluster
 from netpolicy.policy.identity import identity_of
 from netpolicy.source import Source
-from tests.cli.running import Outcome, netpolicy
+from tests.cli.running import Outcome, called, netpolicy
 from tests.kernel.lab import Lab, Namespace, inside
+from tests.unit.test_node_rules import at
 
 pytestmark = pytest.mark.kernel
 
@@ -175,6 +179,20 @@ def test_an_interface_that_is_gone_down_or_silent(pair: tuple[Namespace, Namespa
     assert seen(core, "core").found[0].code == "NP703"
 
 
+def test_a_way_over_ipv6_that_leads_nowhere(pair: tuple[Namespace, Namespace]) -> None:
+    core, _ = pair
+    core.ip("route add unreachable fd00:9::1/128", "route add prohibit fd00:9::2/128")
+    with inside(core):
+        ways = [read_state(at(text)).path for text in ("fd00::2", "fd00:9::1", "fd00:9::2")]
+    assert [way.failure for way in ways if way is not None] == ["", "no route to host", "permission denied"]
+
+
+def test_a_command_comes_back_from_the_namespace(pair: tuple[Namespace, Namespace], files: Path) -> None:
+    """The fixture of all kernel tests looks where this process is when it ends."""
+    outcome = called("check-node", "--build", str(files / "build"), "--netns", pair[1].name)
+    assert outcome.status == 0
+
+
 def test_routes(pair: tuple[Namespace, Namespace]) -> None:
     _, dea = pair
     dea.ip("route del default")
@@ -197,6 +215,30 @@ def test_a_duplicate_answers_the_probe(pair: tuple[Namespace, Namespace], files:
     assert one["code"] == "NP711"
     assert one["message"] == f"{machine} on `eth0` has 10.0.0.1, the MBUS address too"
     assert one["notes"] == ["it answered an ARP probe"]
+
+
+def test_what_others_ask_of_each_other_is_no_answer(pair: tuple[Namespace, Namespace]) -> None:
+    """Requests of the dea, with its own address as their sender, come while the core listens."""
+    core, dea = pair
+    over = threading.Event()
+    with inside(dea):
+        asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def ask() -> None:
+        for last in itertools.count(10):
+            asking.sendto(b"", (f"10.0.0.{last % 250}", 9))
+            if over.wait(0.02):
+                break
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        with inside(core):
+            assert probed(look(NODES, "core", core.name), NODES[0].addresses) == ()
+    finally:
+        over.set()
+        thread.join()
+        asking.close()
 
 
 def test_a_probe_changes_no_table_of_neighbours(pair: tuple[Namespace, Namespace]) -> None:
@@ -253,6 +295,8 @@ def test_the_two_readers_of_addresses_agree(pair: tuple[Namespace, Namespace]) -
         with inside(space):
             holding = held()
             state = look(NODES, "", space.name)
+        far = {address for each in holding.values() for address in each} & {at("10.1.0.1"), at("10.1.0.2")}
+        assert far == ({at("10.1.0.1")} if node.node == "core" else set())  # the far end's is not ours
         assert holding == {link.name: frozenset(one.address for one in link.addresses) for link in state.links}
         assert who(NODES, holding) == check(NODES, state).identity == node
         assert wrong_node(node, holding) == []

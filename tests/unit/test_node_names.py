@@ -13,6 +13,7 @@ import pytest
 
 from netpolicy.node.arp import claimed, probe
 from netpolicy.node.machine import check
+from netpolicy.node.netlink import path_of
 from netpolicy.node.resolver import read_names, resolved
 from netpolicy.node.watch import Lines
 from tests.unit.test_node_rules import CORE, DEA, LEASED, NODES, at, named, state
@@ -88,6 +89,25 @@ def test_the_hosts_file_of_a_namespace_comes_first(resolver: dict[str, list[str]
 
 def test_a_cluster_without_names_asks_nothing(resolver: dict[str, list[str]]) -> None:
     assert read_names(DEA).answers == ()
+
+
+# Ways.
+
+
+@pytest.mark.parametrize(
+    ("answers", "failure"),
+    [
+        ([], "no answer"),
+        ([{"type": 1, "oif": 2, "prefsrc": "10.0.0.2"}], ""),
+        ([{"type": 2, "oif": 1}], ""),
+        ([{"type": 7, "oif": 1, "cacheinfo": {"rta_error": 113}}], "no route to host"),
+        ([{"type": 6, "oif": 1}], "network is unreachable"),
+    ],
+)
+def test_a_way_that_leads_nowhere_has_a_reason(answers: list[Any], failure: str) -> None:
+    path = path_of(answers, at("10.0.0.1"), {1: "lo", 2: "eth0"})
+    assert path.failure == failure
+    assert failure or path.interface in {"lo", "eth0"}
 
 
 # ARP.

@@ -320,6 +320,11 @@ def test_a_source_that_the_core_does_not_know() -> None:
     assert told(state("10.0.0.2/24", path=wrong | {"source": "10.0.0.2"}), DEA) == []
 
 
+def test_a_node_that_took_the_mbus_address_talks_to_itself() -> None:
+    itself = {"target": MBUS, "source": MBUS, "interface": "lo"}
+    assert told(state("10.0.0.2/24", "10.0.0.1/24", path=itself), DEA) == [("NP702", "error")]
+
+
 # Names.
 
 
