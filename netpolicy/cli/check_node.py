@@ -2,7 +2,7 @@
 
 The MBUS address must be where the cluster file has it, for good, and every node must find it. Nothing is changed. With
 `--watch` it goes on: each change of a link, an address or a route is judged at once and told in a line, until SIGINT or
-SIGTERM. Names and files of the system are read once.
+SIGTERM; what is slow, the resolver, ARP probes and sockets, is asked once.
 Exit status: 0 fine (warnings and notices alone too), 1 errors, 2 unreadable, or a privilege or a namespace is missing.
 """
 

@@ -76,17 +76,17 @@ def which(nodes: Sequence[Identity], state: NodeState) -> tuple[Identity | None,
 def look(nodes: Sequence[Identity], name: str, space: str | None, before: NodeState | None = None) -> NodeState:
     """The state of the machine, in the namespace of this process, which is called `space` where it has a name.
 
-    Names and files of the system are taken from `before`, if they were looked at there. Files are those of the system's
-    own namespace: in another one they say nothing about the interfaces.
+    Names are taken from `before`, if they were asked for then: a resolver may take its time. Files are those of the
+    system's own namespace: in another one they say nothing about the interfaces.
     """
     mbus = next((one.mbus for one in nodes if one.mbus is not None), None)
     state = seen(lambda: read_state(mbus))
-    if before is not None and before.names is not None:
-        return replace(state, names=before.names, configured=before.configured)
     identity = next((one for one in nodes if one.node == name), None) or which(nodes, state)[0]
     if identity is None:
         return state
-    names = read_names(identity, own_hosts=OF_NAMESPACES / space / "hosts" if space else None)
+    names = before.names if before is not None else None
+    if names is None:
+        names = read_names(identity, own_hosts=OF_NAMESPACES / space / "hosts" if space else None)
     cards = [one.name for one in identity.interfaces]
     return replace(state, names=names, configured=read_configured(cards) if space is None and at_home() else None)
 

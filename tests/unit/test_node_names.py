@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from netpolicy.node import machine
 from netpolicy.node.arp import claimed, probe
 from netpolicy.node.machine import check
-from netpolicy.node.netlink import path_of
+from netpolicy.node.netlink import NetlinkUnreadableError, path_of
 from netpolicy.node.resolver import read_names, resolved
+from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.node.watch import Lines
+from netpolicy.policy.nodestate import Configured, NodeState
 from tests.unit.test_node_rules import CORE, DEA, LEASED, NODES, at, named, state
 
 OWN = bytes.fromhex("020000000001")
@@ -175,3 +178,39 @@ def test_the_same_finding_of_another_weight_is_a_change() -> None:
     one = check(NODES, state("10.0.0.9/24"), "core")
     lighter = replace(one, found=(replace(one.found[0], severity=type(one.found[0].severity).NOTICE),))
     assert len(list(Lines(one, "", json_lines=False).about(lighter, ""))) == 3
+
+
+# Looking.
+
+
+def test_names_are_asked_once_and_files_are_read_each_time(
+    resolver: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolver |= {"als.example.com": ["10.0.0.1"]}
+    given: list[tuple[Configured, ...]] = [(), (Configured("eth0", "/etc/network/interfaces", (at("10.0.0.7"),)),)]
+    monkeypatch.setattr(machine, "read_state", lambda _: state("10.0.0.1/24"))
+    monkeypatch.setattr(machine, "read_configured", lambda _: given.pop(0))
+    monkeypatch.setattr(machine, "at_home", lambda: True)
+    first = machine.look([named(CORE)], "core", None)
+    resolver.clear()
+    second = machine.look([named(CORE)], "core", None, first)
+    assert first.names is not None and second.names is first.names
+    assert (first.configured, len(second.configured or ())) == ((), 1)
+    assert machine.look([named(CORE)], "core", "a-namespace").configured is None
+
+
+def test_a_machine_that_is_no_node_is_asked_for_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "read_state", lambda _: state("10.9.9.9/24"))
+    assert machine.look(NODES, "", None).names is None
+
+
+def test_what_the_kernel_does_not_tell_is_no_empty_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(_: object) -> NodeState:
+        raise NetlinkUnreadableError("permission denied")
+
+    monkeypatch.setattr(machine, "read_state", refuses)
+    with pytest.raises(StoppedError) as stopped:
+        machine.look(NODES, "", None)
+    (one,) = stopped.value.found
+    assert (one.code, stopped.value.ending) == ("NP719", Ending.UNUSABLE)
+    assert "permission denied" in one.message
