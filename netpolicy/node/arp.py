@@ -7,8 +7,9 @@ import socket
 import struct
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
-from netpolicy.packet.addresses import FAMILIES, Family
+from netpolicy.packet.addresses import Family
 from netpolicy.policy.cluster import Address
 from netpolicy.policy.nodestate import Duplicate, NodeState
 
@@ -27,7 +28,7 @@ def probed(state: NodeState, declared: Iterable[Address]) -> tuple[Duplicate, ..
     IPv6 needs no probe: the kernel tests each address before it uses it, and flags one that another machine has. What
     the kernel refuses is an OSError.
     """
-    wanted = {address for address in declared if address[0] is FAMILIES[0]}
+    wanted = {address for address in declared if address[0] is Family.V4}
     asked: dict[str, list[int]] = {}
     for link, live in state.addresses():
         if live.address in wanted and link.up and link.carrier and live.scope != "host":
@@ -38,14 +39,23 @@ def probed(state: NodeState, declared: Iterable[Address]) -> tuple[Duplicate, ..
             one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ARP))
             sockets[one] = (name, numbers)
             one.bind((name, _ETH_P_ARP))
-        return _asked(sockets)
+        return _asked(sockets, _machines(one.name for one in state.links))
     finally:
         for one in sockets:
             one.close()
 
 
-def _asked(sockets: Mapping[socket.socket, tuple[str, list[int]]]) -> tuple[Duplicate, ...]:
-    ours = {one.getsockname()[4] for one in sockets}
+def _machines(names: Iterable[str]) -> set[bytes]:
+    """The link-layer addresses of our own interfaces: each of them may answer for all of our addresses."""
+    found = set()
+    for name in names:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0) as one, suppress(OSError):  # it may have gone
+            one.bind((name, 0))
+            found.add(one.getsockname()[4])
+    return found
+
+
+def _asked(sockets: Mapping[socket.socket, tuple[str, list[int]]], ours: set[bytes]) -> tuple[Duplicate, ...]:
     found: dict[tuple[str, int, bytes], None] = {}
     for turn in range(PROBES):
         for one, (_, numbers) in sockets.items():

@@ -241,6 +241,21 @@ def test_what_others_ask_of_each_other_is_no_answer(pair: tuple[Namespace, Names
         asking.close()
 
 
+def test_another_interface_of_ours_that_answers_is_no_other_machine(pair: tuple[Namespace, Namespace]) -> None:
+    """Linux answers for all its addresses on every interface of the link, unless it is told not to (`arp_ignore`)."""
+    core, dea = pair
+    core.ip(f"link add eth1 type veth peer name eth1 netns {dea.name}", "link set eth1 up")
+    core.set({"ipv4/conf/all/arp_ignore": "0"})
+    dea.ip("link add br0 type bridge stp_state 0", "link set br0 up")
+    dea.ip(*(f"link set {card} {what}" for card in ("eth0", "eth1") for what in ("master br0", "up")))
+    end = time.monotonic() + ENOUGH
+    while dea.run("bridge", "link").stdout.count("state forwarding") < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    with inside(core):
+        state = look(NODES, "core", core.name)
+        assert probed(state, NODES[0].addresses) == ()
+
+
 def test_a_probe_changes_no_table_of_neighbours(pair: tuple[Namespace, Namespace]) -> None:
     core, dea = pair
     with inside(core):
