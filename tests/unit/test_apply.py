@@ -209,7 +209,7 @@ def full_after(count: int) -> Callable[[int], None]:
 
 def test_rules_in_force_that_the_journal_cannot_tell_of_are_told(machine: Machine, journal: Journal) -> None:
     """Somebody empties the state folder in the middle of an apply."""
-    machine.faults[V6, 2] = lambda: (journal.folder / "journal.next").unlink()
+    machine.faults[V6, 2] = (journal.folder / "journal.next").unlink
     failure = stopped(machine, OLD, journal)
     assert (codes(failure), failure.ending) == (["NP759"], Ending.UNKNOWN)
     assert "the rules are in force" in failure.found[0].message
