@@ -12,6 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 
 from netpolicy.node.backend import Backend
+from netpolicy.node.bundle import Bundle
 from netpolicy.node.host import Answer, Host
 from netpolicy.node.legacy import BackendUnavailableError, Voice
 from netpolicy.packet.addresses import FAMILIES, Family
@@ -196,3 +197,16 @@ class Machine(Host):
         mine, theirs = self.sets[one], self.sets[other]
         self.sets[one] = [line.replace(other, one) for line in theirs]
         self.sets[other] = [line.replace(one, other) for line in mine]
+
+
+def loaded(bundle: Bundle, backend: Backend = Backend.NFT) -> Machine:
+    """A machine on which the files of the bundle were loaded, as they are, and nothing else is."""
+    machine = Machine(backend)
+    machine.run("ipset", "restore", text=bundle.files["sets.ipset"])
+    for family in FAMILIES:
+        lines = bundle.files[f"rules.v{family.value}"].splitlines()
+        text = "".join(f"{line}\n" for line in lines if line.split(" ")[0].lstrip(":") not in BUILT_IN)
+        answer = machine.run(backend.tool(family, "restore"), "--noflush", "-w", text=text)
+        assert answer.status == 0, answer.err
+    machine.calls.clear()
+    return machine
