@@ -34,6 +34,7 @@ OF_FILES = (
     "NP604",
     "NP607",
     "NP611",
+    *(f"NP{number}" for number in range(751, 768)),
     "NP815",
     "NP818",
     "NP901",
