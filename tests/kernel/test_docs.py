@@ -54,8 +54,7 @@ def test_what_the_page_shows_is_what_is_printed(lab: Lab, node: Namespace, tmp_p
     text = path.read_text(encoding="utf-8")
     blocks = [block for kind, block in FENCED.findall(text) if kind == "console"]
     assert blocks
-    if page != "README.md":
-        said(node, lab, tmp_path, "netpolicy compile cluster.yaml -o build/ --as-of 2026-06-01")
+    said(node, lab, tmp_path, "netpolicy compile cluster.yaml -o build/ --as-of 2026-06-01")
     for block in blocks:
         printed = replayed(node, lab, tmp_path, block)
         if os.environ.get("DOCS") == "write":

@@ -97,12 +97,12 @@ def test_every_address_of_every_interface_is_taken() -> None:
         {"index": 3, "ifname": "tun0"},
     ]
     addresses: list[dict[str, Any]] = [
-        {"index": 1, "local": "127.0.0.1", "address": "127.0.0.1"},
-        {"index": 2, "local": "10.0.0.9", "address": "10.0.0.9"},
-        {"index": 2, "local": "10.0.0.77", "address": "10.0.0.77", "label": "eth0:1"},
-        {"index": 2, "address": "2001:db8:1::9"},
-        {"index": 3, "local": "192.0.2.1", "address": "192.0.2.2"},
-        {"index": 9, "local": "192.0.2.9"},
+        {"index": 1, "family": 2, "local": "127.0.0.1", "address": "127.0.0.1"},
+        {"index": 2, "family": 2, "local": "10.0.0.9", "address": "10.0.0.9"},
+        {"index": 2, "family": 2, "local": "10.0.0.77", "address": "10.0.0.77", "label": "eth0:1"},
+        {"index": 2, "family": 10, "address": "2001:db8:1::9"},
+        {"index": 3, "family": 2, "local": "192.0.2.1", "address": "192.0.2.2"},
+        {"index": 9, "family": 2, "local": "192.0.2.9"},
         {"index": 2},
     ]
     expected = holding(lo="127.0.0.1", eth0="10.0.0.9 10.0.0.77 2001:db8:1::9", tun0="192.0.2.1")

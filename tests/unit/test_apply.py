@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -231,7 +232,7 @@ def test_a_signal_waits_until_both_families_are_new(machine: Machine, journal: J
     """SIGTERM comes between the two flips."""
     seen: list[bool] = []
     kept = signal.signal(signal.SIGTERM, lambda *_: seen.append(in_force(machine, OLD)))
-    machine.faults[V6, 2] = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    machine.faults[V6, 2] = lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
     try:
         apply(machine, OLD, journal, AUTO)
     finally:
