@@ -233,10 +233,11 @@ def parsed(*arguments: str) -> argparse.Namespace:
 # Compiled here.
 
 
-def test_compiled_is_what_a_build_of_it_holds(build: Path) -> None:
-    of_build, here = from_build(str(build), "core"), compiled(TWENTY, "core", serial=7)
-    assert here == of_build
-    assert compiled(TWENTY, "core").identity == replace(of_build.identity, serial=0)
+@pytest.mark.parametrize("node", ["core", "sql", "dea1"])
+def test_compiled_is_what_a_build_of_it_holds(build: Path, node: str) -> None:
+    of_build = from_build(str(build), node)
+    assert compiled(TWENTY, node, serial=7) == of_build
+    assert compiled(TWENTY, node).identity == replace(of_build.identity, serial=0)
 
 
 def test_all_errors_of_a_cluster_are_told_at_once(tmp_path: Path, dump: Path) -> None:

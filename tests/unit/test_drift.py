@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from netpolicy.data import folder
-from netpolicy.node.findings import finding
+from netpolicy.node.findings import finding, statements
 from netpolicy.packet.addresses import FAMILIES, Family
 from netpolicy.targets.iptables.consequence import Consequence
 from netpolicy.targets.iptables.drift import Difference, Kind, differences
@@ -268,6 +268,8 @@ def test_members_that_differ_are_named() -> None:
     dump = built()[1].of_sets(lambda text: text.replace("dea-3918b3a3 10.5.31.102", "dea-3918b3a3 192.0.2.1"))
     (one,) = found(dump)
     assert (one.found, one.lacking) == (("192.0.2.1",), ("10.5.31.102",))
+    asking = line(built()[1], "IN", "np4-dea-3918b3a3 ")
+    assert statements(one) == tuple(asking.partition("np:")[2].split()[0].split(","))
     assert finding(one, {}).message == (
         "IPv4: set `np4-dea-3918b3a3` has more members: 192.0.2.1 and lacks members: 10.5.31.102,"
         " which can let packets pass that the policy refuses, or stop those that it admits"
