@@ -1,7 +1,8 @@
 """The command line: one file a command, imported when it is run.
 
 Exit status: 0 fine (warnings and notices alone too, unless `lint --fail-on` says otherwise), 1 errors in policy or
-cluster or a broken promise, 2 usage, unreadable input, a place that cannot be written, or an internal error.
+cluster or a broken promise, 2 usage, unreadable input, a place that cannot be written, or an internal error. Of
+an apply that failed: 3 the old rules were put back, 4 nobody knows.
 """
 
 from __future__ import annotations
@@ -19,18 +20,23 @@ from types import ModuleType
 
 FINE, WRONG, UNUSABLE = 0, 1, 2
 INTERRUPTED, UNHEARD = 130, 141  # as a shell says of a process that SIGINT or SIGPIPE ended
-COMMANDS = ("init", "lint", "fmt", "compile", "matrix", "explain", "drift")
+COMMANDS = ("init", "lint", "fmt", "compile", "matrix", "explain", "apply-rules", "drift")
 _DESCRIPTION = "Write who may talk to whom once; have it proved and compiled to firewall rules for every node."
 _EXAMPLES = ("netpolicy lint cluster.yaml", "netpolicy compile cluster.yaml -o build/")
 _NOT_TAKEN = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; answers the exit status. A person never sees a traceback."""
+def apply_rules() -> int:
+    """The program `apply-rules`, which is this one command."""
+    return main(only="apply-rules")
+
+
+def main(arguments: Sequence[str] | None = None, only: str = "") -> int:
+    """Runs one command, `only` that where it is named; answers the exit status. A person never sees a traceback."""
     if isinstance(sys.stdout, TextIOWrapper):
         # A name of a file or a node that this terminal cannot show is no reason to fail.
         sys.stdout.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
+    options = (_parser_of(only) if only else _parser()).parse_args(arguments)
     # What a run builds holds no cycles; looking for them again and again takes two fifths of the time of a large one.
     collecting = gc.isenabled()
     gc.disable()
@@ -72,37 +78,48 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"netpolicy {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument(
+    for name in COMMANDS:
+        command = import_module(module_of(name))
+        added = commands.add_parser(
+            name,
+            help=command.SUMMARY,
+            description=command.__doc__,
+            epilog=_shown(command.EXAMPLES),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        _configure(added, command)
+    return parser
+
+
+def _parser_of(name: str) -> argparse.ArgumentParser:
+    """The parser of a program that is this one command."""
+    from netpolicy import __version__
+
+    command = import_module(module_of(name))
+    examples = [example.removeprefix("netpolicy ") for example in command.EXAMPLES]
+    parser = argparse.ArgumentParser(
+        prog=name,
+        description=command.__doc__,
+        epilog=_shown(examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"{name} of netpolicy {__version__}")
+    _configure(parser, command)
+    return parser
+
+
+def _configure(parser: argparse.ArgumentParser, command: ModuleType) -> None:
+    """The options that all commands have, and those of this one."""
+    parser.add_argument(
         "--color",
         choices=("auto", "always", "never"),
         default="auto",
         help="colours on a terminal (NO_COLOR and FORCE_COLOR are kept too)",
     )
-    shared.add_argument("-q", "--quiet", action="store_true", help="say nothing but what is wrong")
-    shared.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an internal error")
-    for name in COMMANDS:
-        command = import_module(module_of(name))
-        _add(commands, name, command, shared)
-    return parser
-
-
-def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    command: ModuleType,
-    shared: argparse.ArgumentParser,
-) -> None:
-    added = commands.add_parser(
-        name,
-        parents=[shared],
-        help=command.SUMMARY,
-        description=command.__doc__,
-        epilog=_shown(command.EXAMPLES),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.configure(added)
-    added.set_defaults(run=command.run)
+    parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but what is wrong")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an internal error")
+    command.configure(parser)
+    parser.set_defaults(run=command.run)
 
 
 def _shown(examples: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from netpolicy.cli.identity import FORMAT_VERSION, Identities, json_text
 from netpolicy.diagnostic import Diagnostic, has_errors
 from netpolicy.pipeline import Built, CloudFile, Pipeline
 from netpolicy.policy.model import Policy, Statement
+from netpolicy.policy.seal import KEY, OPEN, sealed
 
 BASELINE = (
     "loopback",
@@ -122,7 +123,7 @@ class _Build:
     def end(self) -> Written:
         """Writes the manifest, the last file of all."""
         generation = _generation(self.class_of)
-        (self.folder / MANIFEST).write_text(json_text(self._manifest(generation)), encoding="utf-8")
+        (self.folder / MANIFEST).write_text(sealed(json_text(self._manifest(generation))), encoding="utf-8")
         form = self.pipeline.form[0] if self.clouds else None
         groups = len(form.groups) if form else 0
         return Written(len(self.class_of), len(self.classes), self.most, generation, groups, self.found)
@@ -166,6 +167,7 @@ class _Build:
             "cloud": self.clouds,
             "nodes": self.class_of,
             "identities": self.identities,
+            KEY: OPEN,
         }
 
 

@@ -28,7 +28,7 @@ EXAMPLES = (
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    from netpolicy.cli.options import add_day
+    from netpolicy.cli.options import add_day, serial
 
     parser.add_argument("cluster", metavar="CLUSTER.yaml", help="the cluster file; it names its policy")
     parser.add_argument(
@@ -42,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--serial",
-        type=_serial,
+        type=serial,
         default=0,
         metavar="N",
         help="order of builds, for nodes that refuse an older one (default 0: unordered)",
@@ -55,12 +55,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="security groups for this cloud: aws, neutron or none (repeatable; default: as the cluster says)",
     )
     add_day(parser)
-
-
-def _serial(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 15:
-        raise argparse.ArgumentTypeError(f"`{text}` is no serial number")
-    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 SUMMARY = "compare what the kernel holds with what it must hold"
 EXAMPLES = (
-    "netpolicy drift",
     "netpolicy drift --build build/ --hits",
     "netpolicy drift --cluster cluster.yaml --node core --dump saved/ --format json",
 )

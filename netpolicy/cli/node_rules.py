@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from netpolicy.diagnostic import did_you_mean, error, has_errors
 from netpolicy.node.addresses import held, who
 from netpolicy.node.bundle import Build, Bundle, StatementText, bundle_of, class_digest
+from netpolicy.node.host import Host
 from netpolicy.node.journal import Journal
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.policy.identity import Identity, identity_of
@@ -26,12 +27,15 @@ SELF = "self"
 _MOST = 8
 
 
-def from_build(folder: str, name: str, otherwise: str = "") -> Bundle:
+def from_build(folder: str, name: str, otherwise: str = "", signed: tuple[Path, str] | None = None) -> Bundle:
     """The rules of that node in a build folder, checked against its manifest.
 
     Where no node is named it is the only one there is, or, where there are several, `otherwise`; so in `compiled`.
+    With `signed`, a file of allowed signers and the name of one, the manifest must bear the signature of that one.
     """
     build = Build(Path(folder))
+    if signed is not None:
+        build.verify(Host(), *signed)
     names = list(build.present)
     name = name or _only(names, f"build `{folder}`", otherwise)
     if name == SELF:
@@ -82,7 +86,7 @@ def compiled(path: str, name: str, serial: int | None = None, otherwise: str = "
         why = failure.unreadable
         raise StoppedError(Ending.UNUSABLE, error(why.code, why.why, hint=why.hint)) from None
     if has_errors(found) or policy is None:
-        raise StoppedError(Ending.UNUSABLE, *(one for one in found if has_errors([one])))
+        raise StoppedError(Ending.REFUSED, *(one for one in found if has_errors([one])))
     nodes = {node.name: identity_of(policy.cluster, node, serial=serial or 0) for node in policy.cluster.nodes}
     return _built(pipeline, policy, _chosen(nodes, name or _only(nodes, f"cluster `{path}`", otherwise)))
 
@@ -99,7 +103,7 @@ def _chosen(nodes: Mapping[str, Identity], name: str) -> Identity:
 def _built(pipeline: Pipeline, policy: Policy, node: Identity) -> Bundle:
     for built, limits in pipeline.built(of=node.node):
         if has_errors(limits):
-            raise StoppedError(Ending.UNUSABLE, *limits)
+            raise StoppedError(Ending.REFUSED, *limits)
         return bundle_of(replace(node, digest=built.digest), built.files, _statements(policy))
     raise AssertionError("every node has a class")
 

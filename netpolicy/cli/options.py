@@ -14,6 +14,13 @@ def day_of(text: str) -> date:
         raise argparse.ArgumentTypeError(f"`{text}` is no date; write YEAR-MONTH-DAY") from None
 
 
+def serial(text: str) -> int:
+    """The order of a build given on the command line."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 15:
+        raise argparse.ArgumentTypeError(f"`{text}` is no serial number")
+    return int(text)
+
+
 def today() -> date:
     """The day in UTC."""
     return datetime.now(UTC).date()

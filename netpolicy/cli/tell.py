@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from netpolicy.cli import FINE, WRONG
 from netpolicy.diagnostic import Diagnostic, Severity, error, ordered, render
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a command of a node tells without the pipeline, which takes its time to load
     from netpolicy.pipeline import InputError
 
 MOST = 200

@@ -18,8 +18,9 @@ from netpolicy.node.backend import Backend, choose, live, observe, read_live
 from netpolicy.node.bundle import Bundle
 from netpolicy.node.host import Host
 from netpolicy.node.journal import Attempt, Journal, Phase, Record, now
+from netpolicy.node.second import Second
 from netpolicy.node.stopped import Ending, StoppedError
-from netpolicy.node.write import Restore, Writer, write_sets
+from netpolicy.node.write import Iptc, Restore, Writer, write_sets
 from netpolicy.packet.addresses import FAMILIES
 from netpolicy.policy.identity import Identity
 from netpolicy.targets.iptables.change import change, revert, set_change
@@ -38,7 +39,7 @@ _LATER = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """How to apply: the backend that is asked for, and how many seconds to wait for locks."""
+    """How to apply: the backend that is asked for, seconds to wait for locks, and whether python-iptables writes."""
 
     backend: Backend | None = None
     wait: int = 5
@@ -47,11 +48,15 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An apply that came to its end. `found` is what could not be cleared away."""
+    """An apply that came to its end. `found` is what could not be cleared away, or not read a second time.
+
+    `read_twice` is True when python-iptables, too, read what was given.
+    """
 
     backend: Backend
     changed: bool
     found: tuple[Diagnostic, ...] = ()
+    read_twice: bool = False
 
 
 def apply(host: Host, bundle: Bundle, journal: Journal, choices: Choices) -> Result:
@@ -68,10 +73,11 @@ def apply(host: Host, bundle: Bundle, journal: Journal, choices: Choices) -> Res
         one = standing(before, bundle.ruleset)
         if one.in_force and one.clean and _said(record, bundle.identity, backend):
             return Result(backend, changed=False)
+        by = writer(host, backend, choices)
         attempt = Attempt(urandom(4).hex(), Phase.BEGUN, bundle.identity.digest, backend.value, now())
         journal.begin(bundle, attempt, record)
-        work = _Work(host, writer(host, backend, choices), before, one, bundle.ruleset)
         with _undisturbed():
+            work = _Work(by, Restore(host, backend, choices.wait), before, one, bundle.ruleset)
             try:
                 work.bring_in()
             except StoppedError as stopped:
@@ -79,12 +85,23 @@ def apply(host: Host, bundle: Bundle, journal: Journal, choices: Choices) -> Res
                 journal.ended(attempt, _PHASES[ending], record)
                 raise StoppedError(ending, *found) from None
             journal.applied()
-            return Result(backend, not one.in_force, tuple(work.sweep()))
+            told = (*work.second.found, *work.sweep())
+            return Result(backend, not one.in_force, told, work.second.spoke)
+
+
+def choices_of(backend: str, wait: int, via: str) -> Choices:
+    """The choices as a command line says them; `auto` is the backend that holds rules."""
+    return Choices(None if backend == "auto" else Backend(backend), wait, by_iptc=via == "iptc")
 
 
 def writer(host: Host, backend: Backend, choices: Choices) -> Writer:
-    """What writes to that backend."""
-    return Restore(host, backend, choices.wait)
+    """What writes to that backend; python-iptables writes to the legacy one only."""
+    if not choices.by_iptc:
+        return Restore(host, backend, choices.wait)
+    if backend is not Backend.LEGACY:
+        message = f"`--via iptc` writes to {Backend.LEGACY.value}, and the backend here is {backend.value}"
+        raise StoppedError(Ending.REFUSED, error("NP752", message, hint="leave `--via iptc` away"))
+    return Iptc(choices.wait)
 
 
 def refuse_older(identity: Identity, record: Record) -> None:
@@ -119,8 +136,10 @@ def _undisturbed() -> Iterator[None]:
 class _Work:
     """One change of the kernel, and the way back."""
 
-    def __init__(self, host: Host, by: Writer, before: Live, one: Standing, wanted: Ruleset) -> None:
-        self.host, self.writer, self.backend = host, by, by.backend
+    def __init__(self, by: Writer, back: Restore, before: Live, one: Standing, wanted: Ruleset) -> None:
+        self.host, self.backend = back.host, by.backend
+        self.writer, self.back = by, back  # whatever brought the new rules in: the way back is the plain tool
+        self.second = Second(self.host, self.backend)
         self.wanted = wanted
         self.before = before
         self.changes = [change(each) for each in one.families]
@@ -139,6 +158,7 @@ class _Work:
             if one.flip:
                 self.writer.write(one.family, one.flip)
         self._check(flipped=True)
+        self.second.check(self.wanted)
 
     def _check(self, *, flipped: bool) -> None:
         one = standing(read_live(self.host, self.backend), self.wanted)
@@ -152,6 +172,7 @@ class _Work:
     def take_back(self, stopped: StoppedError) -> tuple[Ending, list[Diagnostic]]:
         """Our part of the kernel is what it was, if that can be; what to tell of it."""
         found = list(stopped.found)
+        self.second.close()
         try:
             flipped = self._revert()
             after = read_live(self.host, self.backend)
@@ -174,7 +195,7 @@ class _Work:
             flipped = flipped or _force(held.table(family)) != _force(self.before.table(family))
             text = revert(held.table(family), self.before.table(family))
             if text:
-                self.writer.write(family, text)
+                self.back.write(family, text)
         return flipped
 
     def sweep(self) -> Iterator[Diagnostic]:
@@ -199,11 +220,12 @@ class _Work:
 def _force(table: LiveTable) -> list[object]:
     """What decides which generation a packet meets: our stable chains, and the rules that lead to them."""
     names = [name for pair in STABLE.items() for name in pair]
-    chains = [table.chain(name) for name in names]
+    chains = [(name, table.chain(name)) for name in names]
     return [
-        [rule.text for rule in chain.rules if rule.target[0] in STABLE.values() or chain.name in STABLE.values()]
-        for chain in chains
+        [rule.text for rule in chain.rules if rule.target[0] in STABLE.values() or name in STABLE.values()]
         if chain is not None
+        else []
+        for name, chain in chains
     ]
 
 

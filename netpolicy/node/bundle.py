@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -11,9 +12,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from netpolicy.diagnostic import did_you_mean, error
-from netpolicy.node.host import Host
+from netpolicy.node.host import AS_ROOT, Host
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.policy.identity import Identity, from_dict
+from netpolicy.policy.seal import KEY, is_whole
 from netpolicy.source import Source
 from netpolicy.targets.iptables.read import read
 from netpolicy.targets.iptables.rules import Ruleset
@@ -131,18 +133,20 @@ class Build:
             manifest: dict[str, Any] = json.loads(self.manifest_bytes)
             ours = manifest["tool"]["name"] == "netpolicy" and manifest["format_version"] == FORMAT_VERSION
             whole = manifest["nodes"].keys() == manifest["identities"].keys() and int(manifest["serial"]) >= 0
+            whole = whole and is_whole(self.manifest_bytes, manifest[KEY])
             if ours and whole and manifest["nodes"] and all(map(_statement, manifest["statements"])):
                 return manifest
         except _BROKEN:
             pass  # told below, as is a manifest of another kind
-        return self._refuse("NP755", f"`{MANIFEST}` is no manifest of a build that this version understands")
+        return self._refuse("NP755", f"`{MANIFEST}` is damaged, or of a version that this one does not understand")
 
     def _bytes(self, path: str) -> bytes:
         try:
             return (self.folder / path).read_bytes()
         except OSError as failure:
             why = (failure.strerror or "no reason given").lower()
-            hint = "name a folder that `netpolicy compile` wrote"
+            denied = failure.errno == errno.EACCES
+            hint = AS_ROOT if denied else "name a folder that `netpolicy compile` wrote"
             found = error("NP755", f"`{path}` of build `{self.folder}` cannot be read: {why}", hint=hint)
             raise StoppedError(Ending.UNUSABLE, found) from None
 

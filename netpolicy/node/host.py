@@ -10,9 +10,13 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netpolicy.diagnostic import error, one_line
 from netpolicy.node.stopped import Ending, StoppedError
+
+if TYPE_CHECKING:
+    from netpolicy.node.legacy import Voice
 
 _SYSTEM = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
 _PACKAGES = {"conntrack": "conntrack", "ipset": "ipset", "nft": "nftables", "ssh-keygen": "openssh-client"}
@@ -73,6 +77,12 @@ class Host:
         except OSError as failure:
             message = f"`{path}` cannot be read: {(failure.strerror or 'no reason given').lower()}"
             raise StoppedError(Ending.UNUSABLE, error("NP753", message, hint=AS_ROOT)) from None
+
+    def voice(self) -> Voice:
+        """python-iptables, in a process of its own; BackendUnavailableError when that cannot be started."""
+        from netpolicy.node.legacy import start_voice
+
+        return start_voice()
 
     def _found(self, program: str) -> str:
         path = shutil.which(program, path=_path())

@@ -130,7 +130,7 @@ class Journal:
             _sync(self.folder)
             self._tidy()
         except OSError as failure:
-            _failed("the rules are in force, but the journal does not say so", failure, Ending.UNUSABLE)
+            _failed("the rules are in force, but the journal does not say so", failure, Ending.UNKNOWN)
 
     def ended(self, attempt: Attempt, phase: Phase, before: Record) -> None:
         """The journal says how an apply ended that did not come into force; as well as the disk allows."""

@@ -48,9 +48,13 @@ class SetChange:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would change. `opens` and `closes` are statements, `changes` those whose rules become others."""
+    """What would change. `opens` and `closes` are statements, `changes` those whose rules become others.
+
+    `loaded` is False where no packet meets rules of ours yet.
+    """
 
     in_force: bool
+    loaded: bool
     rules: tuple[RuleChange, ...]
     sets: tuple[SetChange, ...]
     jumps: tuple[str, ...]
@@ -73,6 +77,7 @@ def preview(live: Live, wanted: Ruleset) -> Preview:
     jumps = tuple(jump.built_in for each in one.families for jump in each.jumps if not jump.stands)
     return Preview(
         one.in_force,
+        any(jump.found for each in one.families for jump in each.jumps),
         rules,
         tuple(_sets(live.sets, {each.name: each for each in wanted.sets})),
         tuple(dict.fromkeys(jumps)),

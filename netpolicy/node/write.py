@@ -35,6 +35,37 @@ class Restore:
             raise StoppedError(Ending.REFUSED, refused(tool, answer, self.wait))
 
 
+class Iptc:
+    """Writes by python-iptables, which reads back what it wrote; only on a legacy host."""
+
+    backend = Backend.LEGACY
+
+    def __init__(self, wait: int) -> None:
+        self.wait = wait
+
+    def write(self, family: Family, text: str) -> None:
+        from netpolicy.node.legacy import (
+            BackendUnavailableError,
+            WriteDiffersError,
+            WriteRefusedError,
+            write_legacy,
+        )
+
+        try:
+            write_legacy(family, text, self.wait, _PATIENCE)
+        except BackendUnavailableError as failure:
+            found = error("NP753", failure.reason, hint=failure.hint)
+            raise StoppedError(Ending.UNUSABLE, found) from None
+        except WriteRefusedError as failure:
+            code = "NP754" if "lock" in failure.reason else "NP760"
+            raise StoppedError(Ending.REFUSED, error(code, failure.reason, hint=failure.hint)) from None
+        except WriteDiffersError as failure:
+            message = "python-iptables reads other rules than it has written"
+            hint = "does another program change our chains at the same time?"
+            found = error("NP761", message, hint=hint, notes=failure.differences)
+            raise StoppedError(Ending.REFUSED, found) from None
+
+
 def write_sets(host: Host, text: str) -> None:
     """The sets are made and filled; a text that fails may be half in force, which no rule sees."""
     answer = host.run("ipset", "restore", text=text)

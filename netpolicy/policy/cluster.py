@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from netpolicy.dsl.syntax import Name, Value
 from netpolicy.packet.addresses import AddressSet, Family
 from netpolicy.source import Source, Span
+
+if TYPE_CHECKING:  # a node knows its identity without the syntax of policies
+    from netpolicy.dsl.syntax import Name, Value
 
 Address = tuple[Family, int]
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from netpolicy.diagnostic import Diagnostic
-from netpolicy.flow.model import Plan
-from netpolicy.packet.packets import Packet
-from netpolicy.securitygroups.inventory import Inventory, Stop
-from netpolicy.securitygroups.model import Form
-from netpolicy.source import Source
+if TYPE_CHECKING:  # a node reads the rules of one target, and must start quickly
+    from netpolicy.diagnostic import Diagnostic
+    from netpolicy.flow.model import Plan
+    from netpolicy.packet.packets import Packet
+    from netpolicy.securitygroups.inventory import Inventory, Stop
+    from netpolicy.securitygroups.model import Form
+    from netpolicy.source import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import aerleon, growth
+from tests.bench import aerleon, growth, on_node
 from tests.bench.clusters import DISTINCT_POLICY, cluster, distinct
 from tests.bench.measure import FailedError, Figures, median
 
@@ -96,6 +96,19 @@ class Bench:
         files = (self.scratch / build / "classes").glob(f"*/rules.{family}")
         return max(path.read_text(encoding="utf-8").count("\n-A ") for path in files)
 
+    def on_node(self) -> None:
+        """An apply, one that has nothing to do, and a drift, on the core of two clusters."""
+        self.tell("", "## On a node", "")
+        if not on_node.possible():
+            self.tell("These figures need root: rules are loaded in namespaces. They were not taken.")
+            return
+        self.tell("| command | CPU s | wall s | peak MiB | runs |", "|---|---|---|---|---|")
+        twenty = (ROOT / "rules/clusters/twenty.yaml").read_text(encoding="utf-8")
+        texts = {"twenty": twenty, "10,000 nodes": cluster(10_000)}
+        pairs = [on_node.compiled(NETPOLICY, name, text, self.scratch) for name, text in texts.items()]
+        for name, figures in on_node.measured(Path(NETPOLICY).parent, pairs, self.runs(9)):
+            self.tell(f"| `{name}` {_columns(figures)} {figures.runs} |")
+
     def beside(self) -> None:
         """The same port table for the same nodes, compiled by Aerleon."""
         self.tell("", "## Beside Aerleon", "")
@@ -151,6 +164,7 @@ def main() -> int:
             bench.commands()
             bench.growth()
             bench.rules()
+            bench.on_node()
             bench.beside()
         except FailedError as failure:
             print(f"`{failure}` failed", file=sys.stderr)

@@ -254,5 +254,5 @@ def test_a_broken_promise_is_never_compared_with(tmp_path: Path) -> None:
     place(tmp_path, SMALL, POLICY.replace("require exactly 1 db", "expect web -> db : tcp 9"))
     with pytest.raises(StoppedError) as caught:
         compiled(str(tmp_path / "cluster.yaml"), "db")
-    assert caught.value.ending is Ending.UNUSABLE
+    assert caught.value.ending is Ending.REFUSED
     assert all(one.severity.value == "error" for one in caught.value.found)

@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from netpolicy.diagnostic import Diagnostic
-from netpolicy.flow.model import Plan
-from netpolicy.packet.packets import Packet
-from netpolicy.source import Source
-from netpolicy.targets import Options
-from netpolicy.targets.iptables.decide import Decision, decide
-from netpolicy.targets.iptables.lower import lower
-from netpolicy.targets.iptables.read import read
-from netpolicy.targets.iptables.render import render
-from netpolicy.targets.iptables.rules import Ruleset
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netpolicy.diagnostic import Diagnostic
+    from netpolicy.flow.model import Plan
+    from netpolicy.packet.packets import Packet
+    from netpolicy.source import Source
+    from netpolicy.targets import Options
+    from netpolicy.targets.iptables.decide import Decision
+    from netpolicy.targets.iptables.rules import Ruleset
 
 
 class Iptables:
-    """The iptables target."""
+    """The iptables target. A pass is imported where it is used: a node needs some of them, and must start quickly."""
 
     name = "iptables"
     files = ("rules.v4", "rules.v6", "sets.ipset")
 
     def lower(self, plan: Plan, options: Options) -> tuple[Ruleset, list[Diagnostic]]:
+        from netpolicy.targets.iptables.lower import lower
+
         return lower(plan, options)
 
     def render(self, ruleset: Ruleset) -> dict[str, str]:
+        from netpolicy.targets.iptables.render import render
+
         return render(ruleset)
 
     def read(self, files: Mapping[str, Source]) -> tuple[Ruleset | None, list[Diagnostic]]:
+        from netpolicy.targets.iptables.read import read
+
         return read(files)
 
     def decide(self, ruleset: Ruleset, packet: Packet) -> Decision:
+        from netpolicy.targets.iptables.decide import decide
+
         return decide(ruleset, packet)
 
 
