@@ -38,13 +38,13 @@ CODES = {
 }
 _APPLY = "`netpolicy apply-rules apply` puts it right; find out first who changed it"
 _HINTS = {
-    Kind.ADMITTED_BEFORE: "`netpolicy apply-rules apply` puts our jump first; what that rule is for belongs in the policy",
+    Kind.ADMITTED_BEFORE: "`netpolicy apply-rules apply` puts our jump first; what that rule admits belongs in policy",
     Kind.OTHER_GENERATION: "apply this build, or compare with the build that was applied",
     Kind.ENTERED: "remove that rule: only our own jumps lead into our chains",
     Kind.CHAIN_LEFT: "the next `netpolicy apply-rules apply` removes it",
     Kind.SET_LEFT: "the next `netpolicy apply-rules apply` removes it",
     Kind.OTHER_BACKEND: "a packet passes both: remove the rules that are not meant, then apply again",
-    Kind.POLICY: "netpolicy never writes policies, and its chains refuse by themselves: with our jump in place `-P {name} ACCEPT` is safe",
+    Kind.POLICY: "we never write policies, and our chains refuse by themselves: beside our jump `-P {name} ACCEPT` is safe",
 }
 _MOST_ADDRESSES, _MOST_STATEMENTS = 6, 6
 
