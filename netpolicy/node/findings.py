@@ -36,9 +36,10 @@ CODES = {
     Kind.RULE_UNREADABLE: "NP816",
     Kind.POLICY: "NP817",
 }
+_FIRST = "`netpolicy apply-rules apply` puts our jump first"
 _APPLY = "`netpolicy apply-rules apply` puts it right; find out first who changed it"
 _HINTS = {
-    Kind.ADMITTED_BEFORE: "`netpolicy apply-rules apply` puts our jump first; what that rule admits belongs in policy",
+    Kind.ADMITTED_BEFORE: f"{_FIRST}; what that rule admits belongs in the policy",
     Kind.OTHER_GENERATION: "apply this build, or compare with the build that was applied",
     Kind.ENTERED: "remove that rule: only our own jumps lead into our chains",
     Kind.CHAIN_LEFT: "the next `netpolicy apply-rules apply` removes it",
