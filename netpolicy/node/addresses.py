@@ -12,6 +12,7 @@ from netpolicy.packet.addresses import Family, address_text
 from netpolicy.policy.cluster import Address
 from netpolicy.policy.identity import Identity
 
+AF_INET, AF_INET6 = 2, 10
 Held = Mapping[str, frozenset[Address]]
 """The addresses of each interface: secondary and label addresses, too."""
 
@@ -36,12 +37,28 @@ def _by_interface(links: Iterable[Any], addresses: Iterable[Any]) -> Held:
     names = {link["index"]: str(link.get("ifname")) for link in links}
     found: dict[str, set[Address]] = {name: set() for name in names.values()}
     for one in addresses:
-        # The address of a point-to-point interface is IFA_LOCAL; IFA_ADDRESS is the far end there.
-        text = one.get("local") or one.get("address")
-        if text and one["index"] in names:
-            address = ip_address(text)
-            found[names[one["index"]]].add((Family(address.version), int(address)))
+        own = own_address(one)
+        if own is not None and one["index"] in names:
+            found[names[one["index"]]].add(own)
     return {name: frozenset(each) for name, each in found.items()}
+
+
+def own_address(message: Any) -> Address | None:
+    """The node's own address in a message of the kernel; what is neither IPv4 nor IPv6 is None.
+
+    On a point-to-point interface that is IFA_LOCAL; IFA_ADDRESS is the far end there.
+    """
+    text = message.get("local") or message.get("address")
+    if not text or message["family"] not in (AF_INET, AF_INET6):
+        return None
+    address = ip_address(text)
+    return Family(address.version), int(address)
+
+
+def holding_any(identities: Iterable[Identity], holding: Held) -> list[Identity]:
+    """The nodes of which this machine holds an address at all, on whatever interface."""
+    here = {address for each in holding.values() for address in each}
+    return [one for one in identities if not here.isdisjoint(one.addresses)]
 
 
 def wrong_node(identity: Identity, holding: Held) -> list[Diagnostic]:

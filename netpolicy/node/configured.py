@@ -125,6 +125,7 @@ def _netplan(path: Path, names: tuple[str, ...]) -> Iterator[Entry]:
         for key, entry in kind.items() if isinstance(kind, dict) else ():
             name = entry.get("set-name", key) if isinstance(entry, dict) else None
             if name in names:
-                listed = entry.get("addresses") or ()
-                flat = [next(iter(one), "") if isinstance(one, dict) else one for one in listed]
+                listed = entry.get("addresses")
+                several = listed if isinstance(listed, list) else ()
+                flat = [next(iter(one), "") if isinstance(one, dict) else one for one in several]
                 yield str(name), path, _addresses(flat), bool(entry.get("dhcp4") or entry.get("dhcp6"))

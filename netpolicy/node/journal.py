@@ -14,7 +14,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -88,7 +88,10 @@ class Journal:
                 raise ValueError("format version")
             force, last = tree["in_force"], tree["last"]
             attempt = Attempt(**(last | {"phase": Phase(last["phase"])})) if last else None
-            return Record(Applied(**force) if force else None, attempt)
+            applied = Applied(**force) if force else None
+            for one in (applied, attempt):
+                _typed(one)
+            return Record(applied, attempt)
         except FileNotFoundError:
             return Record()
         except OSError as failure:
@@ -144,9 +147,9 @@ class Journal:
     def kept(self, digest: str) -> Bundle | None:
         """The bundle of that class which was applied here; None when it is not kept, or not whole."""
         home = self.folder / KEPT / digest
-        if not home.exists():  # a kill in the middle of `_keep`
-            home = home.with_name(f".old-{digest}")
         try:
+            if not home.exists():  # a kill in the middle of `_keep`
+                home = home.with_name(f".old-{digest}")
             identity = from_dict(json.loads((home / "node.json").read_bytes()))
             statements = json.loads((home / "statements.json").read_bytes())
             files = {path.name: path.read_text(encoding="utf-8") for path in (home / "files").iterdir()}
@@ -186,6 +189,13 @@ class Journal:
 def now() -> str:
     """The time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _typed(one: Applied | Attempt | None) -> None:
+    """Each value is of its type, or that is a ValueError."""
+    for each in fields(one) if one is not None else ():
+        if type(getattr(one, each.name)).__name__ != each.type:
+            raise ValueError(each.name)
 
 
 def _text(record: Record) -> str:

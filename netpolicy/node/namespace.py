@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 MADE = Path("/run/netns")
@@ -27,25 +28,16 @@ def entered(name: str | None) -> Iterator[None]:
     if name is None:
         yield
         return
-    handle = _opened(name)
-    try:
-        home = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as failure:
-        os.close(handle)
-        raise NamespaceError(f"the own network namespace cannot be read: {_reason(failure)}", "") from None
-    try:
+    with ExitStack() as stack:
+        stack.callback(os.close, handle := _opened(name))
         try:
+            stack.callback(os.close, home := os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC))
             _enter(handle)
         except OSError as failure:
-            raise NamespaceError(
-                f"network namespace `{name}` cannot be entered: {_reason(failure)}",
-                "only root may enter a namespace" if os.geteuid() else "",
-            ) from None
+            why = f"network namespace `{name}` cannot be entered: {_reason(failure)}"
+            raise NamespaceError(why, _hint(failure)) from None
+        stack.callback(_enter, home)
         yield
-    finally:
-        _enter(home)
-        os.close(home)
-        os.close(handle)
 
 
 def _opened(name: str) -> int:
@@ -56,8 +48,8 @@ def _opened(name: str) -> int:
     try:
         return os.open(MADE / name, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as failure:
-        hint = "only root may enter a namespace" if os.geteuid() else ""
-        raise NamespaceError(f"network namespace `{name}` cannot be opened: {_reason(failure)}", hint) from None
+        why = _reason(failure)
+        raise NamespaceError(f"network namespace `{name}` cannot be opened: {why}", _hint(failure)) from None
 
 
 def _enter(handle: int) -> None:
@@ -65,6 +57,10 @@ def _enter(handle: int) -> None:
     if libc.setns(handle, _CLONE_NEWNET):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def _hint(failure: OSError) -> str:
+    return "only root may enter a namespace" if failure.errno in (errno.EPERM, errno.EACCES) else ""
 
 
 def _reason(failure: OSError) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from typing import Any
 
+from netpolicy.node.addresses import AF_INET, AF_INET6, own_address
 from netpolicy.packet.addresses import Family, address_text
 from netpolicy.policy.cluster import Address
 from netpolicy.policy.nodestate import DefaultRoute, Duplicate, Link, LiveAddress, NodeState, Path
@@ -17,7 +18,6 @@ _UP = 0x1
 _SECONDARY, _DAD_FAILED, _DEPRECATED, _TENTATIVE = 0x01, 0x08, 0x20, 0x40
 _FOR_EVER = 0xFFFFFFFF
 _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
-_AF_INET, _AF_INET6 = 2, 10
 _NUD_KNOWN = 0x02 | 0x04 | 0x08 | 0x10  # reachable, stale, delay, probe: the machine has answered
 
 
@@ -51,8 +51,8 @@ def _state(kernel: Any, mbus: Address | None) -> NodeState:
     messages = sorted(kernel.get_links(), key=lambda one: int(one["index"]))
     held: dict[int, list[LiveAddress]] = {}
     for one in kernel.get_addr():
-        if one["family"] in (_AF_INET, _AF_INET6):
-            held.setdefault(one["index"], []).append(_live(one))
+        if (own := own_address(one)) is not None:
+            held.setdefault(one["index"], []).append(_live(own, one))
     links = tuple(_link(one, held.get(one["index"], ())) for one in messages)
     names = {link.index: link.name for link in links}
     machines = {one["index"]: one.get("address") or "" for one in messages}
@@ -71,14 +71,12 @@ def _link(message: Any, addresses: Iterable[LiveAddress]) -> Link:
     return Link(str(message.get("ifname")), int(message["index"]), up, carrier, state, in_order)
 
 
-def _live(message: Any) -> LiveAddress:
-    # `local` is the node's own where the link has a peer; the attribute has flags that the header has no room for.
-    text = message.get("local") or message.get("address")
-    found = message.get("flags")
+def _live(own: Address, message: Any) -> LiveAddress:
+    found = message.get("flags")  # the attribute has flags that the header has no room for
     flags = int(message["flags"] if found is None else found)
     times = message.get("cacheinfo") or {}
     return LiveAddress(
-        _address(text),
+        own,
         int(message["prefixlen"]),
         str(message.get("label") or ""),
         _SCOPES.get(message["scope"], str(message["scope"])),
@@ -105,7 +103,7 @@ def _optional(text: str | None) -> Address | None:
 
 
 def _routes(kernel: Any, names: dict[int, str]) -> Iterator[DefaultRoute]:
-    for number, family in ((_AF_INET, Family.V4), (_AF_INET6, Family.V6)):
+    for number, family in ((AF_INET, Family.V4), (AF_INET6, Family.V6)):
         for message in kernel.get_default_routes(family=number):
             if message["type"] != 1:  # `unreachable` and `blackhole` lead nowhere
                 continue

@@ -25,10 +25,20 @@ def wildcard_name(identity: Identity) -> str:
     return f"{WILDCARD}.{domain}" if domain else ""
 
 
-def read_names(identity: Identity, root: Path = Path("/")) -> Names:
-    """The machine's hostname, the answers for the names of the cluster, and what /etc/hosts says of these."""
+def read_names(identity: Identity, own_hosts: Path | None = None, hosts: Path = Path("/etc/hosts")) -> Names:
+    """The machine's hostname, the answers for the names of the cluster, and what /etc/hosts says of these.
+
+    `own_hosts` is the hosts file of a namespace, if it has one: it comes before the resolver, and stands for
+    /etc/hosts.
+    """
     asked = [one for one in dict.fromkeys((identity.core_name, identity.api_name, wildcard_name(identity))) if one]
-    return Names(socket.gethostname(), resolved(asked), tuple(_hosts(root / "etc/hosts", asked)))
+    if own_hosts is None or not own_hosts.exists():
+        return Names(socket.gethostname(), resolved(asked), tuple(_hosts(hosts, asked)))
+    lines = tuple(_hosts(own_hosts, asked))
+    given = {name: tuple(sorted({line.address for line in lines if _names(line, name)})) for name in asked}
+    answered = {one.name: one for one in resolved(name for name in asked if not given[name])}
+    answers = tuple(answered.get(name) or Answer(name, given[name]) for name in asked)
+    return Names(socket.gethostname(), answers, lines)
 
 
 def resolved(names: Iterable[str], patience: float = PATIENCE) -> tuple[Answer, ...]:
@@ -62,6 +72,10 @@ def _answer(name: str) -> Answer:
 def _address(text: str) -> Address:
     address = ip_address(text.partition("%")[0])
     return Family(address.version), int(address)
+
+
+def _names(line: HostsLine, name: str) -> bool:
+    return name.lower() in (one.lower() for one in line.names)
 
 
 def _hosts(path: Path, names: list[str]) -> Iterable[HostsLine]:

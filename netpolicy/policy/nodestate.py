@@ -9,6 +9,12 @@ from netpolicy.packet.addresses import Family
 from netpolicy.policy.cluster import Address
 
 
+def is_loopback(address: Address) -> bool:
+    """True for 127.0.0.0/8 and ::1."""
+    family, number = address
+    return number >> 24 == 127 if family is Family.V4 else number == 1
+
+
 @dataclass(frozen=True, slots=True)
 class LiveAddress:
     """An address that an interface holds. `valid` and `preferred` are seconds left, None for ever."""

@@ -15,10 +15,12 @@ from netpolicy.lint import rules
 from netpolicy.node.drift import of_texts
 from netpolicy.node.findings import finding
 from netpolicy.node.listening import listening_findings
+from netpolicy.node.machine import check
 from netpolicy.pages import codes, page, title
 from netpolicy.policy.citation import of_policy
 from netpolicy.policy.clusterfile import read_cluster
 from netpolicy.policy.identity import identity_of
+from netpolicy.policy.nodestatejson import from_dict as state_from_dict
 from netpolicy.policy.sockets import from_dict
 from netpolicy.source import Source
 from netpolicy.targets.iptables.drift import differences
@@ -34,6 +36,9 @@ OF_FILES = (
     "NP604",
     "NP607",
     "NP611",
+    "NP719",
+    "NP720",
+    *(f"NP{number}" for number in range(751, 768)),
     "NP815",
     "NP818",
     "NP901",
@@ -42,6 +47,8 @@ OF_FILES = (
     "NP904",
 )  # examples of output and of commands: nothing to read
 OF_SOCKETS = ("NP730", "NP731", "NP732")  # a policy and the sockets of the first node that it names
+OF_NODES = re.compile(r"NP7[01][0-9]")  # a cluster, and the state of its first node, or of one that nobody knows
+UNNAMED = ("NP701", "NP702")
 PAGE = re.compile(
     r"# (?P<code>NP\d{3}): (?P<title>[^\n]+[^\n.])\n\n(?P<text>[^#]+?\.)\n\n"
     r"## Bad\n\n(?P<bad>```.+?```)\n\n## Good\n\n(?P<good>```.+?```)\n",
@@ -89,6 +96,14 @@ def listened(policy: str, sockets: str) -> list[Diagnostic]:
     return listening_findings(rulesets(pipeline)[node.name], of_policy(pipeline.policy), listed, identity)
 
 
+def stood(code: str, cluster: str, state: str) -> list[Diagnostic]:
+    """What is found about a machine that is said to be the first node, or of which nothing is said."""
+    read_in, problems = read_cluster(Source(CLUSTER, cluster))
+    assert read_in is not None and not problems
+    nodes = [identity_of(read_in, node) for node in read_in.nodes]
+    return list(check(nodes, state_from_dict(json.loads(state)), "" if code in UNNAMED else nodes[0].node).found)
+
+
 def listed(code: str, section: str) -> dict[str, Source]:
     """The files of an example: IPv4 rules as `iptables -S` prints them, behind the lines of their sets."""
     lines = blocks(code, section)["text"].splitlines()
@@ -114,6 +129,8 @@ def drifted(code: str, section: str) -> list[Diagnostic]:
 def told(code: str, section: str) -> list[Diagnostic]:
     """All that is found in an example of a page; by lint rules, and by clouds, only in the pages of their codes."""
     example = blocks(code, section)
+    if OF_NODES.fullmatch(code):
+        return stood(code, example["yaml"], example["json"])
     if code in OF_SOCKETS:
         return listened(example["netpol"], example["json"])
     if code in OF_RULES:
