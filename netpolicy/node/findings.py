@@ -45,7 +45,7 @@ _HINTS = {
     Kind.CHAIN_LEFT: "the next `netpolicy apply-rules apply` removes it",
     Kind.SET_LEFT: "the next `netpolicy apply-rules apply` removes it",
     Kind.OTHER_BACKEND: "a packet passes both: remove the rules that are not meant, then apply again",
-    Kind.POLICY: "we never write policies, and our chains refuse by themselves: beside our jump `-P {name} ACCEPT` is safe",
+    Kind.POLICY: "no policy is ours, and our chains refuse by themselves: with our jump, `-P {name} ACCEPT` is safe",
 }
 _MOST_ADDRESSES, _MOST_STATEMENTS = 6, 6
 
