@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from ipaddress import ip_address
+from socket import AF_INET, AF_INET6, AF_UNIX
 from typing import Any
 
 import pytest
 
-from netpolicy.node.addresses import Held, _by_interface, held, who, wrong_node
+from netpolicy.node.addresses import Held, _by_interface, held, holding_any, who, wrong_node
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.packet.addresses import Family
 from netpolicy.policy.cluster import Address
@@ -86,6 +87,11 @@ def test_a_node_without_addresses_is_no_machine() -> None:
     assert "none of the 1 nodes" in stopped((replace(DB, interfaces=()),), HERE)
 
 
+def test_nodes_with_an_address_here_are_named_whatever_the_interface() -> None:
+    assert holding_any(NODES, holding(eth7="10.0.0.9", lo="2001:db8:1::1")) == list(NODES[:2])
+    assert holding_any(NODES, holding(eth0="192.0.2.1")) == []
+
+
 # What the kernel says.
 
 
@@ -97,13 +103,14 @@ def test_every_address_of_every_interface_is_taken() -> None:
         {"index": 3, "ifname": "tun0"},
     ]
     addresses: list[dict[str, Any]] = [
-        {"index": 1, "family": 2, "local": "127.0.0.1", "address": "127.0.0.1"},
-        {"index": 2, "family": 2, "local": "10.0.0.9", "address": "10.0.0.9"},
-        {"index": 2, "family": 2, "local": "10.0.0.77", "address": "10.0.0.77", "label": "eth0:1"},
-        {"index": 2, "family": 10, "address": "2001:db8:1::9"},
-        {"index": 3, "family": 2, "local": "192.0.2.1", "address": "192.0.2.2"},
-        {"index": 9, "family": 2, "local": "192.0.2.9"},
-        {"index": 2},
+        {"index": 1, "family": AF_INET, "local": "127.0.0.1", "address": "127.0.0.1"},
+        {"index": 2, "family": AF_INET, "local": "10.0.0.9", "address": "10.0.0.9"},
+        {"index": 2, "family": AF_INET, "local": "10.0.0.77", "address": "10.0.0.77", "label": "eth0:1"},
+        {"index": 2, "family": AF_INET6, "address": "2001:db8:1::9"},
+        {"index": 3, "family": AF_INET, "local": "192.0.2.1", "address": "192.0.2.2"},
+        {"index": 9, "family": AF_INET, "local": "192.0.2.9"},
+        {"index": 2, "family": AF_INET},
+        {"index": 2, "family": AF_UNIX, "address": "10.0.0.99"},
     ]
     expected = holding(lo="127.0.0.1", eth0="10.0.0.9 10.0.0.77 2001:db8:1::9", tun0="192.0.2.1")
     assert _by_interface(links, addresses) == expected

@@ -134,6 +134,17 @@ def test_what_somebody_changed_is_put_right(machine: Machine, journal: Journal) 
     assert in_force(machine, OLD)
 
 
+def test_what_is_left_over_goes_though_all_is_in_force(machine: Machine, journal: Journal) -> None:
+    """As after a kill in the middle of a sweep."""
+    applied(machine, OLD, journal)
+    clean = machine.state
+    machine.filters[Family.V6].chains["NP-IN-0123abcd"] = [" -j NP-IN-0123abcd-flows"]
+    machine.filters[Family.V6].chains["NP-IN-0123abcd-flows"] = []
+    machine.sets["np4-old-0123abcd"] = ["create np4-old-0123abcd hash:ip family inet hashsize 64 maxelem 1"]
+    assert apply(machine, OLD, journal, AUTO).changed is False
+    assert machine.state == clean
+
+
 def test_a_set_that_somebody_changed_has_its_members_again(machine: Machine, journal: Journal) -> None:
     applied(machine, OLD, journal)
     name = next(iter(machine.sets))

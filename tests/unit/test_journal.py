@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -52,12 +52,14 @@ class PowerCutError(BaseException):
 
 @contextmanager
 def cut_at(call: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The power goes at the nth time that something is made durable, before it is."""
+    """The power goes at the nth time that something is made durable: of a file the half is on the disk."""
     left = [call]
 
-    def sync(_: int) -> None:
+    def sync(handle: int) -> None:
         left[0] -= 1
         if left[0] == 0:
+            with suppress(OSError):  # a folder
+                os.ftruncate(handle, os.fstat(handle).st_size // 2)
             raise PowerCutError
 
     with monkeypatch.context() as patched:

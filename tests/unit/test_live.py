@@ -58,6 +58,15 @@ def test_a_target_is_the_word_behind_j_or_g_and_never_one_in_quotes() -> None:
     assert [rule.target for rule in read.chains["FOREIGN"].rules] == [("DROP", False), ("", False)]
 
 
+def test_a_quoted_word_is_no_option() -> None:
+    """One that is not quoted and looks like an option is taken for a target that nobody knows."""
+    for comment, target in (('"-j"', "DROP"), ("-j", "-j")):
+        read, _ = table(
+            TEXT.replace("-A FOREIGN -s 192.0.2.1/32", f"-A FOREIGN -m comment --comment {comment} -j DROP")
+        )
+        assert read.chains["FOREIGN"].rules[1].target == (target, False)
+
+
 def test_a_rule_of_others_is_kept_as_it_stands() -> None:
     """One that is not understood has no rule, and says why; its text and its place are whole."""
     read, _ = table()

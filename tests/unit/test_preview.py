@@ -61,6 +61,7 @@ def test_a_statement_that_goes_and_one_that_comes(machine: Machine) -> None:
     one = seen(machine, less)
     assert one.opens == (statement(less, "admins -> db : tcp 22"),)
     assert one.closes == (statement(OLD, "web -> db : tcp 3306"),)
+    assert one.changes == ()
 
 
 def test_no_digest_of_a_chain_or_a_set_is_shown(machine: Machine) -> None:

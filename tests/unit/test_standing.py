@@ -111,6 +111,14 @@ def test_a_rule_behind_our_jump_is_nobodys_business(machine: Machine) -> None:
     assert of_v4(machine).in_force
 
 
+def test_a_second_jump_behind_ours_is_one_too_many(machine: Machine) -> None:
+    """What runs out of our chains would meet them again."""
+    for rule in (machine.filters[V4].chains["INPUT"][0], " -i lo -j NETPOLICY-IN"):
+        machine.filters[V4].chains["INPUT"][1:] = [rule]
+        jump = of_v4(machine).jumps[0]
+        assert (len(jump.found), jump.ahead, jump.stands) == (2, None, False)
+
+
 def test_a_jump_that_is_gone_or_entered_otherwise(machine: Machine) -> None:
     rules = machine.filters[V4].chains["INPUT"]
     (kept,) = rules
