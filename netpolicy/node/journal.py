@@ -25,6 +25,7 @@ from netpolicy.diagnostic import error
 from netpolicy.node.bundle import Bundle, StatementText, bundle_of
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.policy.identity import as_dict, from_dict
+from netpolicy.policy.seal import KEY, OPEN, is_whole, sealed
 
 FORMAT_VERSION = 1
 FOLDER = "/var/lib/netpolicy"
@@ -83,9 +84,10 @@ class Journal:
         """What it says; nothing where there is none. One that cannot be understood stops us."""
         path = self.folder / JOURNAL
         try:
-            tree = json.loads(path.read_bytes())
-            if tree["format_version"] != FORMAT_VERSION:
-                raise ValueError("format version")
+            text = path.read_bytes()
+            tree = json.loads(text)
+            if tree["format_version"] != FORMAT_VERSION or not is_whole(text, tree[KEY]):
+                raise ValueError("another version, or damaged")
             force, last = tree["in_force"], tree["last"]
             attempt = Attempt(**(last | {"phase": Phase(last["phase"])})) if last else None
             applied = Applied(**force) if force else None
@@ -98,7 +100,8 @@ class Journal:
             _failed(f"`{path}` cannot be read", failure, Ending.UNUSABLE)
         except _BROKEN:
             hint = "it only remembers: move it away, and the next apply writes a new one"
-            raise StoppedError(Ending.REFUSED, error("NP759", f"`{path}` is no journal of ours", hint=hint)) from None
+            found = error("NP759", f"`{path}` is no journal of ours, or damaged", hint=hint)
+            raise StoppedError(Ending.REFUSED, found) from None
 
     @contextmanager
     def locked(self, within: float) -> Iterator[None]:
@@ -202,11 +205,14 @@ def _text(record: Record) -> str:
     def told(one: Applied | Attempt | None) -> Mapping[str, Any] | None:
         return {key: getattr(value, "value", value) for key, value in asdict(one).items()} if one else None
 
-    tree = {"format_version": FORMAT_VERSION, "tool": {"name": "netpolicy", "version": __version__}}
-    return (
-        json.dumps(tree | {"in_force": told(record.in_force), "last": told(record.last)}, indent=1, sort_keys=True)
-        + "\n"
-    )
+    tree = {
+        "format_version": FORMAT_VERSION,
+        "tool": {"name": "netpolicy", "version": __version__},
+        "in_force": told(record.in_force),
+        "last": told(record.last),
+        KEY: OPEN,
+    }
+    return sealed(json.dumps(tree, indent=1, sort_keys=True) + "\n")
 
 
 def _lock(handle: int, within: float, folder: Path) -> None:

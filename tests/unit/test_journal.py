@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from netpolicy.node.apply import Choices, apply, refuse_older
 from netpolicy.node.journal import Applied, Attempt, Journal, Phase, Record, now
 from netpolicy.node.stopped import Ending, StoppedError
+from netpolicy.policy.seal import KEY, OPEN, sealed
 from tests.bundles import LESS, MORE, POLICY, bundle
 from tests.machine import Machine
 
@@ -123,23 +124,21 @@ def test_a_time_is_told_in_utc() -> None:
 # What is damaged.
 
 
-def test_a_journal_that_was_cut_is_the_old_one_or_refused(journal: Journal) -> None:
+def test_a_journal_that_was_cut_is_refused(journal: Journal) -> None:
     path = journal.folder / "journal.json"
-    whole, record = path.read_bytes(), journal.read()
-    for at in range(len(whole) - 1):
+    whole = path.read_bytes()
+    for at in range(len(whole)):
         path.write_bytes(whole[:at])
         assert refused(journal).ending is Ending.REFUSED
-    path.write_bytes(whole[:-1])
-    assert journal.read() == record
 
 
-def test_a_journal_with_a_flipped_byte_is_read_or_refused(journal: Journal) -> None:
+def test_a_journal_with_a_flipped_byte_is_refused(journal: Journal) -> None:
     path = journal.folder / "journal.json"
     whole = path.read_bytes()
     for at in range(len(whole)):
         for bit in (0x01, 0x20, 0x80):
             path.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
-            usable_or_refused(journal)
+            assert refused(journal).ending is Ending.REFUSED
 
 
 def usable_or_refused(journal: Journal) -> None:
@@ -175,7 +174,7 @@ def test_a_journal_that_says_anything_is_read_or_refused(
         spot = spot[keys[0]]
         keys = [data.draw(st.sampled_from(sorted(spot)))]
     spot[keys[0]] = data.draw(VALUES)
-    (folder / "journal.json").write_text(json.dumps(tree), encoding="utf-8")
+    (folder / "journal.json").write_text(text_of(tree), encoding="utf-8")
     usable_or_refused(journal)
 
 
@@ -184,11 +183,17 @@ TREE: dict[str, Any] = {
     "tool": {"name": "netpolicy", "version": "1"},
     "in_force": {"cluster": "c", "node": "n", "digest": "d", "serial": 7, "backend": "iptables-nft", "at": now()},
     "last": {"id": "i", "phase": "applied", "digest": "d", "backend": "iptables-nft", "at": now()},
+    KEY: OPEN,
 }
 
 
+def text_of(tree: dict[str, Any]) -> str:
+    """The tree as a journal that was written with it."""
+    return sealed(json.dumps(tree, indent=1, sort_keys=True))
+
+
 def test_the_tree_above_is_a_journal(tmp_path: Path) -> None:
-    (tmp_path / "journal.json").write_text(json.dumps(TREE), encoding="utf-8")
+    (tmp_path / "journal.json").write_text(text_of(TREE), encoding="utf-8")
     assert Journal(tmp_path).read().in_force is not None
 
 
