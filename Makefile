@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 CLUSTER := rules/clusters/twenty.yaml
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check bench golden clean kernel-tools
+.PHONY: demo test check bench soak golden clean kernel-tools
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
@@ -26,8 +26,12 @@ test: check kernel-tools
 	@$(BIN)/pytest -m "not kernel" -n 2 --dist loadgroup --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/pytest -m kernel --cov --cov-append --cov-report=term
 
-bench: .venv/.bench
+bench: .venv/.bench .venv/.node
 	@$(BIN)/python -m tests.bench
+
+# What CI has no time for: many more applies and round trips of rules.
+soak: .venv/.node
+	@CI=true APPLIES=100 ROUND_TRIPS=1000 $(BIN)/pytest -n 2 tests/kernel/test_apply_packets.py tests/kernel/test_drift_round_trips.py -k "applies or round"
 
 golden: $(STAMP)
 	@GOLDEN=write $(BIN)/pytest tests/golden

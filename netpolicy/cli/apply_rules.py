@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from netpolicy.diagnostic import Diagnostic
     from netpolicy.node.apply import Result
-    from netpolicy.node.bundle import Bundle
+    from netpolicy.node.bundle import Bundle, StatementText
     from netpolicy.node.preview import Preview
 
 SUMMARY = "make the kernel of this node hold exactly its ruleset"
@@ -139,8 +139,9 @@ def _preview(options: argparse.Namespace) -> int:
     from netpolicy.node.preview import preview
     from netpolicy.node.telling import preview_value
 
-    bundle, host = _wanted(options), Host()
-    refuse_older(bundle.identity, _journal(options).read())
+    bundle, host, journal = _wanted(options), Host(), _journal(options)
+    record = journal.read()
+    refuse_older(bundle.identity, record)
     choices = choices_of(options.backend, options.wait, options.via)
     observed = observe(host)
     backend = choose(host, observed, choices.backend)
@@ -152,7 +153,8 @@ def _preview(options: argparse.Namespace) -> int:
         print(f"{_size(bundle)}: in force ({backend.value}); an apply changes nothing")
     elif not one.in_force:
         print(f"{_size(bundle)}: not in force ({backend.value}); an apply changes:")
-        print("\n".join(_lines(one, bundle)))
+        kept = journal.kept(record.in_force.digest) if record.in_force else None
+        print("\n".join(_lines(one, {**(kept.statements if kept else {}), **bundle.statements})))
     return FINE if one.in_force else WRONG
 
 
@@ -238,13 +240,13 @@ def _size(bundle: Bundle) -> str:
     return f"{bundle.identity.node}: {families}, {many(rules, 'rule')}, {many(len(bundle.ruleset.sets), 'set')}"
 
 
-def _lines(one: Preview, bundle: Bundle) -> Iterator[str]:
-    """Statements first, then sets and jumps, then rules."""
+def _lines(one: Preview, texts: Mapping[str, StatementText]) -> Iterator[str]:
+    """Statements first, then sets and jumps, then rules; `texts` has the statements of what was in force, too."""
     from netpolicy.node.preview import told
 
     heads = (("opens" if one.loaded else "admits", one.opens), ("closes", one.closes), ("changes", one.changes))
     for head, statements in heads:
-        yield from (f"  {head:<8} {told(name, bundle.statements)}" for name in statements)
+        yield from (f"  {head:<8} {told(name, texts)}" for name in statements)
     if not one.loaded:
         yield "  closes   whatever no statement admits: no packet meets rules of ours yet"
     for each in one.sets:
@@ -252,10 +254,11 @@ def _lines(one: Preview, bundle: Bundle) -> Iterator[str]:
         yield f"  set      {each.name}: {'; '.join(signs)}"
     if one.jumps:
         yield f"  jumps    of {', '.join(f'`{name}`' for name in one.jumps)} to our chains"
-    for rule in one.rules[:_MOST]:
-        yield f"  {rule.sign} IPv{rule.family.value}   {rule.text}"
-    if len(one.rules) > _MOST:
-        yield f"  … and {len(one.rules) - _MOST} more rules; `--format json` has all"
+    shown = one.rules[:_MOST] if one.loaded else ()  # of the first apply every rule is new
+    yield from (f"  {rule.sign} IPv{rule.family.value}   {rule.text}" for rule in shown)
+    if len(one.rules) > len(shown):
+        more = "more rules" if shown else "rules, all of them new"
+        yield f"  … and {len(one.rules) - len(shown)} {more}; `--format json` has them"
 
 
 def _status_lines(told: dict[str, Any], kept: Bundle | None) -> Iterator[str]:

@@ -36,10 +36,9 @@ def from_build(folder: str, name: str, otherwise: str = "", signed: tuple[Path, 
     build = Build(Path(folder))
     if signed is not None:
         build.verify(Host(), *signed)
-    names = list(build.present)
-    name = name or _only(names, f"build `{folder}`", otherwise)
+    name = name or _only(build.present, f"build `{folder}`", otherwise)
     if name == SELF:
-        name = who((build.identity(one) for one in names), held()).node
+        name = who((build.identity(one) for one in build.present), held()).node
     return build.bundle(name)
 
 

@@ -36,15 +36,16 @@ CODES = {
     Kind.RULE_UNREADABLE: "NP816",
     Kind.POLICY: "NP817",
 }
-_APPLY = "`netpolicy apply-rules` puts it right; find out first who changed it"
+_FIRST = "`netpolicy apply-rules apply` puts our jump first"
+_APPLY = "`netpolicy apply-rules apply` puts it right; find out first who changed it"
 _HINTS = {
-    Kind.ADMITTED_BEFORE: "`netpolicy apply-rules` puts our jump first; what that rule is for belongs in the policy",
+    Kind.ADMITTED_BEFORE: f"{_FIRST}; what that rule admits belongs in the policy",
     Kind.OTHER_GENERATION: "apply this build, or compare with the build that was applied",
     Kind.ENTERED: "remove that rule: only our own jumps lead into our chains",
-    Kind.CHAIN_LEFT: "the next `netpolicy apply-rules` removes it",
-    Kind.SET_LEFT: "the next `netpolicy apply-rules` removes it",
+    Kind.CHAIN_LEFT: "the next `netpolicy apply-rules apply` removes it",
+    Kind.SET_LEFT: "the next `netpolicy apply-rules apply` removes it",
     Kind.OTHER_BACKEND: "a packet passes both: remove the rules that are not meant, then apply again",
-    Kind.POLICY: "netpolicy never writes policies, and its chains refuse by themselves: `-P {name} ACCEPT` is safe",
+    Kind.POLICY: "no policy is ours, and our chains refuse by themselves: with our jump, `-P {name} ACCEPT` is safe",
 }
 _MOST_ADDRESSES, _MOST_STATEMENTS = 6, 6
 
@@ -200,7 +201,9 @@ def _what_of_set(one: Difference) -> str:
 def _only_comment(one: Difference) -> str:
     rule = one.live[1].rule if one.live else None
     same = rule is not None and one.wanted is not None and replace(rule, comment=one.wanted[1].comment) == one.wanted[1]
-    return " in its comment, so that hits are told of another statement" if same else ""
+    if not same:
+        return ""
+    return " in its comment" + (", so that hits are told of another statement" if one.kind is Kind.RULE_EDITED else "")
 
 
 def _list(names: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -25,6 +25,7 @@ from netpolicy.diagnostic import error
 from netpolicy.node.bundle import Bundle, StatementText, bundle_of
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.policy.identity import as_dict, from_dict
+from netpolicy.policy.seal import KEY, OPEN, is_whole, sealed
 
 FORMAT_VERSION = 1
 FOLDER = "/var/lib/netpolicy"
@@ -83,19 +84,24 @@ class Journal:
         """What it says; nothing where there is none. One that cannot be understood stops us."""
         path = self.folder / JOURNAL
         try:
-            tree = json.loads(path.read_bytes())
-            if tree["format_version"] != FORMAT_VERSION:
-                raise ValueError("format version")
+            text = path.read_bytes()
+            tree = json.loads(text)
+            if tree["format_version"] != FORMAT_VERSION or not is_whole(text, tree[KEY]):
+                raise ValueError("another version, or damaged")
             force, last = tree["in_force"], tree["last"]
             attempt = Attempt(**(last | {"phase": Phase(last["phase"])})) if last else None
-            return Record(Applied(**force) if force else None, attempt)
+            applied = Applied(**force) if force else None
+            for one in (applied, attempt):
+                _typed(one)
+            return Record(applied, attempt)
         except FileNotFoundError:
             return Record()
         except OSError as failure:
             _failed(f"`{path}` cannot be read", failure, Ending.UNUSABLE)
         except _BROKEN:
             hint = "it only remembers: move it away, and the next apply writes a new one"
-            raise StoppedError(Ending.REFUSED, error("NP759", f"`{path}` is no journal of ours", hint=hint)) from None
+            found = error("NP759", f"`{path}` is no journal of ours, or damaged", hint=hint)
+            raise StoppedError(Ending.REFUSED, found) from None
 
     @contextmanager
     def locked(self, within: float) -> Iterator[None]:
@@ -144,9 +150,9 @@ class Journal:
     def kept(self, digest: str) -> Bundle | None:
         """The bundle of that class which was applied here; None when it is not kept, or not whole."""
         home = self.folder / KEPT / digest
-        if not home.exists():  # a kill in the middle of `_keep`
-            home = home.with_name(f".old-{digest}")
         try:
+            if not home.exists():  # a kill in the middle of `_keep`
+                home = home.with_name(f".old-{digest}")
             identity = from_dict(json.loads((home / "node.json").read_bytes()))
             statements = json.loads((home / "statements.json").read_bytes())
             files = {path.name: path.read_text(encoding="utf-8") for path in (home / "files").iterdir()}
@@ -188,15 +194,25 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def _typed(one: Applied | Attempt | None) -> None:
+    """Each value is of its type, or that is a ValueError."""
+    for each in fields(one) if one is not None else ():
+        if type(getattr(one, each.name)).__name__ != each.type:
+            raise ValueError(each.name)
+
+
 def _text(record: Record) -> str:
     def told(one: Applied | Attempt | None) -> Mapping[str, Any] | None:
         return {key: getattr(value, "value", value) for key, value in asdict(one).items()} if one else None
 
-    tree = {"format_version": FORMAT_VERSION, "tool": {"name": "netpolicy", "version": __version__}}
-    return (
-        json.dumps(tree | {"in_force": told(record.in_force), "last": told(record.last)}, indent=1, sort_keys=True)
-        + "\n"
-    )
+    tree = {
+        "format_version": FORMAT_VERSION,
+        "tool": {"name": "netpolicy", "version": __version__},
+        "in_force": told(record.in_force),
+        "last": told(record.last),
+        KEY: OPEN,
+    }
+    return sealed(json.dumps(tree, indent=1, sort_keys=True) + "\n")
 
 
 def _lock(handle: int, within: float, folder: Path) -> None:

@@ -10,7 +10,7 @@ from netpolicy.node.host import AS_ROOT, Answer, Host
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.packet.addresses import Family
 
-LOCK_HELD = "another app is currently holding the xtables lock"
+LOCK_HELD = "Another app is currently holding the xtables lock"
 _PATIENCE = 60.0
 
 

@@ -15,11 +15,14 @@ import pytest
 from netpolicy.cli import drift, node_rules
 from netpolicy.cli.node_rules import SELF, applied, applied_node, compiled, from_build
 from netpolicy.data import folder
-from netpolicy.node import journal
-from netpolicy.node.addresses import Held
-from netpolicy.node.bundle import Build, Bundle
+from netpolicy.node import addresses, journal
+from netpolicy.node.backend import Backend
+from netpolicy.node.bundle import FILES, Build, Bundle
+from netpolicy.node.drift import Held, of_texts
+from netpolicy.node.host import Host
 from netpolicy.node.journal import Attempt, Journal, Phase, Record
 from netpolicy.node.stopped import Ending, StoppedError
+from netpolicy.source import Source
 from tests.cli.running import CLUSTER as SMALL
 from tests.cli.running import POLICY, Outcome, called, netpolicy, place
 from tests.dumps import saved
@@ -72,7 +75,7 @@ def here(monkeypatch: pytest.MonkeyPatch, address: str = "") -> None:
     """This machine holds the address of that node on its interface, or none."""
     bundle = Path(address)
     cards = Build(bundle.parent).identity(bundle.name).interfaces if address else ()
-    holding: Held = {card.name: frozenset(card.addresses) for card in cards}
+    holding: addresses.Held = {card.name: frozenset(card.addresses) for card in cards}
     monkeypatch.setattr(node_rules, "held", lambda: holding)
 
 
@@ -157,6 +160,22 @@ def test_the_state_folder_is_that_of_the_journal() -> None:
     assert drift.STATE == journal.FOLDER
 
 
+def test_without_a_dump_the_kernel_is_asked(state: Path, dump: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Backend | None, bool]] = []
+
+    def of_kernel(_: Host, backend: Backend | None, *, sets: bool) -> Held:
+        asked.append((backend, sets))
+        v4, v6, held = (Source(name, (dump / name).read_text(encoding="utf-8")) for name in FILES)
+        return replace(of_texts(v4, v6, held)[0], backend="iptables-nft")
+
+    monkeypatch.setattr("netpolicy.node.drift.of_kernel", of_kernel)
+    outcome = called("drift", "--state", str(state))
+    assert outcome.status == 0
+    assert "backend iptables-nft" in outcome.out
+    assert called("drift", "--state", str(state), "--backend", "iptables-legacy", "--quiet").out == ""
+    assert asked == [(None, True), (Backend.LEGACY, True)]
+
+
 # Which node.
 
 
@@ -214,10 +233,11 @@ def parsed(*arguments: str) -> argparse.Namespace:
 # Compiled here.
 
 
-def test_compiled_is_what_a_build_of_it_holds(build: Path) -> None:
-    of_build, here = from_build(str(build), "core"), compiled(TWENTY, "core", serial=7)
-    assert here == of_build
-    assert compiled(TWENTY, "core").identity == replace(of_build.identity, serial=0)
+@pytest.mark.parametrize("node", ["core", "sql", "dea1"])
+def test_compiled_is_what_a_build_of_it_holds(build: Path, node: str) -> None:
+    of_build = from_build(str(build), node)
+    assert compiled(TWENTY, node, serial=7) == of_build
+    assert compiled(TWENTY, node).identity == replace(of_build.identity, serial=0)
 
 
 def test_all_errors_of_a_cluster_are_told_at_once(tmp_path: Path, dump: Path) -> None:

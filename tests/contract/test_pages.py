@@ -38,6 +38,7 @@ OF_FILES = (
     "NP611",
     "NP719",
     "NP720",
+    *(f"NP{number}" for number in range(751, 768)),
     "NP815",
     "NP818",
     "NP901",

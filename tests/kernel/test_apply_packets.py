@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.kernel.verdict import (
 
 OLD, NEW = (dict.fromkeys(ROUTE, state) for state in (State.OLD, State.NEW))
 FAMILIES = tuple(TABLE_OF.values())
+APPLIES = int(os.environ.get("APPLIES", "20"))
 
 
 @pytest.fixture
@@ -81,14 +83,14 @@ def test_each_apply_brings_both_families_to_its_build_and_leaves_others_rules_al
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_no_packet_leaks_and_none_is_lost_through_twenty_applies(
+def test_no_packet_leaks_and_none_is_lost_through_many_applies(
     lab: Lab, node: Namespace, builds: tuple[Build, Build], backend: str
 ) -> None:
     old, new = builds
     applied(lab, node, old, NODE, backend)
 
     def there_and_back() -> None:
-        for build in (new, old) * 10:
+        for build in (new, old) * (APPLIES // 2):
             applied(lab, node, build, NODE, backend)
 
     found = crossing(lab.spaces[PEER], node, ROUTE, there_and_back, allowed=ALLOWED, forbidden=FORBIDDEN)

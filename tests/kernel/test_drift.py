@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from netpolicy.node.apply import Choices, apply
+from netpolicy.node.backend import Backend
 from netpolicy.node.bundle import Build as Folder
 from netpolicy.node.bundle import Bundle
 from netpolicy.node.drift import Drift, drift, of_kernel, of_texts
 from netpolicy.node.findings import finding, statements
 from netpolicy.node.host import Host
+from netpolicy.node.journal import Journal
 from netpolicy.packet.addresses import Family
 from netpolicy.packet.ports import Protocol
 from netpolicy.source import Source
@@ -221,30 +224,47 @@ def counted(one: Drift) -> dict[str, int]:
     return {",".join(hit.statements): hit.packets for hit in one.hits}
 
 
+def program(space: Namespace, *options: str) -> subprocess.CompletedProcess[str]:
+    """The whole command, in the namespace."""
+    with inside(space):
+        command = (sys.executable, "-m", "netpolicy", "drift", *options)
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.usefixtures("lock")
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_was_applied_is_known_and_so_is_the_node(
+    lab: Lab, build: Callable[..., Build], backend: str, tmp_path: Path
+) -> None:
+    """After an apply nothing need be named; without its state, a machine is known by its addresses."""
+    made, state = build(FIVE), tmp_path / "state"
+    Site(lab, made.cluster)
+    wanted, space = bundle(made, "core"), lab.spaces["core"]
+    with inside(space):
+        apply(Host(), wanted, Journal(state), Choices(Backend(f"iptables-{backend}")))
+    for options in (("--state", str(state)), ("--build", str(made.folder), "--state", str(tmp_path / "none"))):
+        fine = program(space, *options)
+        assert (fine.returncode, fine.stderr) == (0, "")
+        assert fine.stdout.startswith("core: ")
+        assert f"backend iptables-{backend}" in fine.stdout
+    run(lab, space, backend, "iptables -D INPUT 1", wanted)
+    for options in (("--state", str(state)), ("--build", str(made.folder), "--node", "self")):
+        drifted = program(space, *options)
+        assert drifted.returncode == 1
+        assert "NP806" in drifted.stderr
+
+
 @pytest.mark.usefixtures("lock")
 def test_the_program_in_a_namespace(lab: Lab, build: Callable[..., Build]) -> None:
     """The whole command, live: no drift, then one rule less."""
     made = build(EVERYTHING)
     space = lab.space("program")
     lab.load(space, made.nodes[NODE], "nft")
-    command = (
-        sys.executable,
-        "-m",
-        "netpolicy",
-        "drift",
-        "--build",
-        str(made.folder),
-        "--node",
-        NODE,
-        "--format",
-        "json",
-    )
-    with inside(space):
-        fine = subprocess.run(command, capture_output=True, text=True, check=False)
+    options = ("--build", str(made.folder), "--node", NODE, "--format", "json")
+    fine = program(space, *options)
     assert fine.returncode == 0, fine.stdout + fine.stderr
     assert json.loads(fine.stdout)["backend"] == "iptables-nft"
     run(lab, space, "nft", "iptables -D IN 2", bundle(made))
-    with inside(space):
-        drifted = subprocess.run(command, capture_output=True, text=True, check=False)
+    drifted = program(space, *options)
     assert drifted.returncode == 1
     assert [one["code"] for one in json.loads(drifted.stdout)["differences"]] == ["NP801"]

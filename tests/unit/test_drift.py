@@ -9,11 +9,11 @@ from functools import cache
 import pytest
 
 from netpolicy.data import folder
-from netpolicy.node.findings import finding
-from netpolicy.packet.addresses import FAMILIES
+from netpolicy.node.findings import finding, statements
+from netpolicy.packet.addresses import FAMILIES, Family
 from netpolicy.targets.iptables.consequence import Consequence
-from netpolicy.targets.iptables.drift import Difference, differences
-from netpolicy.targets.iptables.rules import Ruleset
+from netpolicy.targets.iptables.drift import Difference, Kind, differences
+from netpolicy.targets.iptables.rules import Return, Rule, Ruleset
 from netpolicy.targets.iptables.standing import standing
 from tests.compiling import compiled, read_back
 from tests.dumps import Dump, saved
@@ -268,6 +268,8 @@ def test_members_that_differ_are_named() -> None:
     dump = built()[1].of_sets(lambda text: text.replace("dea-3918b3a3 10.5.31.102", "dea-3918b3a3 192.0.2.1"))
     (one,) = found(dump)
     assert (one.found, one.lacking) == (("192.0.2.1",), ("10.5.31.102",))
+    asking = [rule for rule in built()[1].rules("-A ") if " np4-dea-3918b3a3 " in rule]
+    assert set(statements(one)) == {name for rule in asking for name in rule.partition("np:")[2].split()[0].split(",")}
     assert finding(one, {}).message == (
         "IPv4: set `np4-dea-3918b3a3` has more members: 192.0.2.1 and lacks members: 10.5.31.102,"
         " which can let packets pass that the policy refuses, or stop those that it admits"
@@ -300,3 +302,44 @@ def test_several_rules_of_one_chain_are_told_apart() -> None:
     spoiled = replaced("IN", "--dport 4222", "4222", "4223")(spoiled)
     spoiled = added("IN", "-p udp -j RETURN")(spoiled)
     assert codes(spoiled) == ["NP801", "NP802", "NP803", "NP804"]
+
+
+def told(dump: Dump) -> list[str]:
+    return [finding(one, {}).message for one in found(dump)]
+
+
+def test_what_is_told_of_sets_and_of_a_rule_in_the_place_of_ours() -> None:
+    dump = built()[1]
+    kept = "create np4-old-0a1b2c3d hash:ip family inet maxelem 1\n"
+    assert told(sets("", kept)(dump)) == ["IPv4: set `np4-old-0a1b2c3d` is of no use any more"]
+    either = ", which can let packets pass that the policy refuses, or stop those that it admits"
+    assert told(sets("dea-3918b3a3 hash:ip", "dea-3918b3a3 hash:net")(dump)) == [
+        f"IPv4: set `np4-dea-3918b3a3` is hash:net of IPv4{either}"
+    ]
+    assert told(sets("dea-3918b3a3 hash:ip", "dea-3918b3a3 hash:mac")(dump)) == [
+        f"IPv4: set `np4-dea-3918b3a3` is not as we make it{either}"
+    ]
+    unread = replaced("IN", SSH, "-m set", "-m owner --uid-owner 0 -m set")(dump)
+    assert told(unread)[0].startswith(f"IPv4: rule 10 of `{chain(dump, 'IN')}` is not understood, in place of rule 10")
+
+
+def test_of_very_many_statements_the_first_are_told() -> None:
+    """Beside the wanted text and the reason, a finding has six statements and how many more there are."""
+    rule = Rule((), Return(), "np:" + ",".join(f"{number:08x}" for number in range(9)))
+    one = finding(Difference(Kind.RULE_MISSING, Family.V4, "NP-IN-0a1b2c3d", CLOSES, (1, rule)), {})
+    assert [note.split()[0] for note in one.notes] == ["wanted:", *["statement"] * 6, "and"]
+    assert one.notes[-1] == "and 3 more statements"
+
+
+def test_members_more_and_less_are_told_in_short() -> None:
+    many = tuple(f"192.0.2.{number}" for number in range(9))
+    message = finding(Difference(Kind.SET_MEMBERS, Family.V4, "np4-x-0a1b2c3d", OPENS, found=many), {}).message
+    assert "192.0.2.5 and 3 more" in message
+    assert "192.0.2.6" not in message
+
+
+def test_the_backend_beside_ours_is_told() -> None:
+    one = Difference(Kind.OTHER_BACKEND, None, "iptables-legacy", CLOSES, found=("3", "ours"))
+    assert finding(one, {}).message == (
+        "iptables-legacy holds 3 rules or policies, chains of ours among them; a packet passes both backends"
+    )

@@ -76,7 +76,7 @@ class LiveRule:
 
     @property
     def options(self) -> str:
-        """The text behind `-A CHAIN`, with the blank before it."""
+        """The text behind `-A CHAIN` and a blank."""
         return self.text.partition(" ")[2].partition(" ")[2]
 
 
