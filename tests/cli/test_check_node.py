@@ -25,7 +25,7 @@ SHOW = """
 import sys
 from netpolicy.cli import main
 status = main(sys.argv[1:])
-print("imported:", *sorted({"lark", "yaml", "tabulate", "tqdm", "iptc"} & set(sys.modules)))
+print("imported:", *sorted({"lark", "yaml", "tabulate", "tqdm", "iptc", "pyroute2"} & set(sys.modules)))
 sys.exit(status)
 """
 
