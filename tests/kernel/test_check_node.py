@@ -405,6 +405,19 @@ def test_a_watch_that_ends_in_order_ends_with_zero(pair: tuple[Namespace, Namesp
         assert watch.end(signal.SIGINT) == 0
 
 
+def test_a_watch_waits_for_a_machine_that_is_no_node_yet(pair: tuple[Namespace, Namespace], files: Path) -> None:
+    """As at a start before DHCP has answered; with the sockets, which are looked at once it is known."""
+    _, dea = pair
+    dea.ip("address del 10.0.0.2/24 dev eth0")
+    with watching(files, dea, "--listening") as watch:
+        watch.wait_for("no node of the cluster: WRONG (1 error)\n")
+        dea.ip("address add 10.0.0.2/24 dev eth0", "route add default via 10.0.0.254")
+        watch.wait_for(" gone error[NP701]: ")
+        watch.wait_for(" found notice[NP731]: ")
+        watch.wait_for("as the cluster says (1 notice)\n")
+        assert watch.end(signal.SIGTERM) == 0
+
+
 def test_messages_that_were_lost_are_as_good_as_one(lab: Lab) -> None:
     """The kernel drops messages for a socket that is full, and says so once."""
     space = lab.space("storm")

@@ -22,9 +22,8 @@ def check(view: View) -> Iterator[Diagnostic]:
         yield RULE.finding(f"the core's name `{name}` does not resolve: {answer.failure}", hint)
     elif mbus not in answer.addresses or any(is_loopback(one) for one in answer.addresses):
         given = ", ".join(address_text(*one) for one in answer.addresses)
-        message = f"the core's name `{name}` resolves to {given}, and not to {text} alone, the MBUS address"
-        if mbus not in answer.addresses:
-            message = f"the core's name `{name}` resolves to {given}, and not to {text}, the MBUS address"
+        wanted = f"{text} alone" if mbus in answer.addresses else text
+        message = f"the core's name `{name}` resolves to {given}, and not to {wanted}, the MBUS address"
         yield RULE.finding(message, hint, _lines(names, name))
 
 
