@@ -105,6 +105,11 @@ _COLOURS = {Severity.ERROR: "31;1", Severity.WARNING: "33;1", Severity.NOTICE: "
 _WIDEST_LINE = 160
 
 
+def tinted(text: str, severity: Severity) -> str:
+    """The text in the colour in which a terminal shows this severity."""
+    return f"\x1b[{_COLOURS[severity]}m{text}\x1b[0m"
+
+
 def render(one: Diagnostic, *, colour: bool = False) -> str:
     """The diagnostic as text: headline, each place with its line underlined, notes, hint.
 

@@ -13,6 +13,8 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netpolicy.cli.nodes import Nodes
     from netpolicy.diagnostic import Diagnostic
     from netpolicy.node.machine import Checked
@@ -34,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--node", default="self", metavar="NAME", help="the node, or `self`: the one whose addresses are here (default)"
     )
     parser.add_argument("--netns", metavar="NAME", help="look into this network namespace, which must exist (root)")
-    parser.add_argument("--state", metavar="FILE", help="judge a saved `state` of --format json, and no machine")
+    parser.add_argument("--saved", metavar="FILE", help="judge what --format json has printed, and no machine")
     parser.add_argument(
         "--duplicates", action="store_true", help="ask the link by ARP whether another machine has our addresses (root)"
     )
@@ -52,9 +54,11 @@ def run(options: argparse.Namespace) -> int:
 
     try:
         nodes = Nodes(options)
-        return _saved(nodes, options) if options.state else _here(nodes, options)
+        return _saved(nodes, options) if options.saved else _here(nodes, options)
     except StoppedError as stopped:
         tell(stopped.found, options)
+        if options.format == "json":
+            _say_unusable(stopped.found, options)
         return UNUSABLE
 
 
@@ -87,16 +91,16 @@ def _saved(nodes: Nodes, options: argparse.Namespace) -> int:
 
     if options.netns or options.duplicates or options.listening or options.watch:
         hint = "leave out --netns, --duplicates, --listening and --watch"
-        raise StoppedError(Ending.UNUSABLE, error("NP719", "`--state` looks at no machine", hint=hint))
+        raise StoppedError(Ending.UNUSABLE, error("NP719", "`--saved` looks at no machine", hint=hint))
     try:
-        tree = json.loads(Path(options.state).read_bytes())
+        tree = json.loads(Path(options.saved).read_bytes())
         state = from_dict(tree.get("state", tree))
     except OSError as failure:
         why = (failure.strerror or "no reason given").lower()
-        found = error("NP719", f"`{options.state}` cannot be read: {why}", hint="save it with --format json")
+        found = error("NP719", f"`{options.saved}` cannot be read: {why}", hint="save it with --format json")
         raise StoppedError(Ending.UNUSABLE, found) from None
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        found = error("NP719", f"`{options.state}` is no state of a node", hint="save it with --format json")
+        found = error("NP719", f"`{options.saved}` is no state of a node", hint="save it with --format json")
         raise StoppedError(Ending.UNUSABLE, found) from None
     return _say(check(nodes.all, state, nodes.name), options)
 
@@ -182,26 +186,39 @@ def _say(one: Checked, options: argparse.Namespace) -> int:
 
         from netpolicy.node.machine import document
 
-        indent = None if options.watch else 1
-        print(json.dumps(document(one), indent=indent, sort_keys=True), flush=True)
+        print(json.dumps(document(one), indent=1, sort_keys=True), flush=True)
         return _status(one)
     tell(one.found, options)
-    if not (options.quiet and one.right):
-        print(_summary(one), flush=True)
+    if not options.quiet:
+        print(_summary(one, options), flush=True)
     return _status(one)
 
 
-def _summary(one: Checked) -> str:
+def _say_unusable(found: Sequence[Diagnostic], options: argparse.Namespace) -> None:
+    """Why nothing can be judged, as JSON; of a watch it is a line like the others."""
+    import json
+
+    from netpolicy.node.machine import unusable
+    from netpolicy.node.watch import line_of
+
+    print(
+        line_of("stopped", unusable(found)) if options.watch else json.dumps(unusable(found), indent=1, sort_keys=True)
+    )
+
+
+def _summary(one: Checked, options: argparse.Namespace) -> str:
     """One line: the node, what is right, and whether all is."""
-    from netpolicy.cli.tell import counted
+    from netpolicy.cli.tell import colour, counted
+    from netpolicy.diagnostic import Severity, tinted
     from netpolicy.node.machine import right_words
 
+    painted = options.format == "text" and colour(options, sys.stdout)
+    wrong = tinted("WRONG", Severity.ERROR) if painted else "WRONG"
     if one.identity is None:
-        return f"no node of the cluster: WRONG ({counted(one.found)})"
+        return f"no node of the cluster: {wrong} ({counted(one.found)})"
     words = right_words(one.identity, one.state)
     told = f" ({counted(one.found)})" if one.found else ""
-    verdict = "as the cluster says" if one.right else "WRONG"
-    return f"{one.identity.node}: {'; '.join([*words, verdict])}{told}"
+    return f"{one.identity.node}: {'; '.join([*words, 'as the cluster says' if one.right else wrong])}{told}"
 
 
 def _watch(nodes: Nodes, options: argparse.Namespace) -> int:
@@ -209,19 +226,22 @@ def _watch(nodes: Nodes, options: argparse.Namespace) -> int:
     import gc
 
     from netpolicy.node.machine import look
-    from netpolicy.node.watch import Events, Lines
+    from netpolicy.node.watch import Events, Lines, first_line
 
     gc.enable()  # a run of a moment does without; this one goes on
     judge = _Judge(nodes, options)
     with Events() as events, events.until_signalled():
         state = look(nodes.all, judge.name, options.netns)
-        one = judge.judge(state)
-        _say(one, options)
-        lines = Lines(one, _summary(one), json_lines=options.format == "json")
+        one, json_lines = judge.judge(state), options.format == "json"
+        if json_lines:
+            print(first_line(one, _summary(one, options)), flush=True)
+        else:
+            _say(one, options)
+        lines = Lines(one, _summary(one, options), json_lines=json_lines, quiet=options.quiet and not json_lines)
         while events.wait():
             state = look(nodes.all, judge.name, options.netns, state)
             one = judge.judge(state)
-            for line in lines.about(one, _summary(one)):
+            for line in lines.about(one, _summary(one, options)):
                 print(line)
             sys.stdout.flush()
     return _status(one)

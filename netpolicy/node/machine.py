@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from netpolicy.policy.nodestatejson import as_dict
 from netpolicy.report.findings import as_list
 
 FORMAT_VERSION = 1
+_HEAD = {"format_version": FORMAT_VERSION, "tool": {"name": "netpolicy", "version": __version__}}
 OF_NAMESPACES = Path("/etc/netns")
 """Where `ip netns exec` finds the files that a namespace has of its own."""
 
@@ -114,14 +115,18 @@ def document(one: Checked) -> dict[str, Any]:
     """All that `netpolicy check-node` finds out."""
     identity = one.identity
     return {
-        "format_version": FORMAT_VERSION,
-        "tool": {"name": "netpolicy", "version": __version__},
+        **_HEAD,
         "cluster": identity.cluster if identity else None,
         "node": identity.node if identity else None,
         "in_order": one.right,
         "state": as_dict(one.state),
         "findings": as_list(one.found),
     }
+
+
+def unusable(found: Iterable[Diagnostic]) -> dict[str, Any]:
+    """The document where nothing can be judged: it holds no state, and says why."""
+    return {**_HEAD, "result": "unusable", "findings": as_list(found)}
 
 
 def right_words(one: Identity, state: NodeState) -> list[str]:

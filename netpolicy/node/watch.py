@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from netpolicy.diagnostic import Diagnostic
-from netpolicy.node.machine import Checked
+from netpolicy.diagnostic import Diagnostic, Severity
+from netpolicy.node.machine import Checked, document
 from netpolicy.report.findings import as_list
 
 _LINK, _V4_ADDRESS, _V4_ROUTE, _V6_ADDRESS, _V6_ROUTE = 0x1, 0x10, 0x40, 0x100, 0x400  # linux/rtnetlink.h
@@ -86,46 +86,51 @@ class Events:
                 signal.signal(one, handler)
 
 
-class Lines:
-    """What to say of a state, given what was said of the one before."""
+def line_of(change: str, told: dict[str, Any]) -> str:
+    """A line of JSON that says since when, what has come about, and all that is `told` of it."""
+    return json.dumps(
+        {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "change": change, **told}, sort_keys=True
+    )
 
-    def __init__(self, first: Checked, summary: str, *, json_lines: bool) -> None:
-        self._found, self._summary, self._json = _known(first), summary, json_lines
+
+def first_line(one: Checked, summary: str) -> str:
+    """How the node stands, as `Lines` says it, with the whole document: the state and all findings."""
+    return line_of("state", {**document(one), "summary": summary})
+
+
+class Lines:
+    """What to say of a state, given what was said of the one before; when `quiet`, errors alone."""
+
+    def __init__(self, first: Checked, summary: str, *, json_lines: bool, quiet: bool = False) -> None:
+        self._found, self._summary, self._json, self._quiet = _known(first), summary, json_lines, quiet
 
     def about(self, one: Checked, summary: str) -> Iterator[str]:
         """A line for each finding that came or went, then one that says how the node stands, if that changed."""
         found, before = _known(one), self._found
         for change, some in (("gone", before.keys() - found.keys()), ("found", found.keys() - before.keys())):
-            for key in sorted(some):
-                yield self._line(change, (before if change == "gone" else found)[key], one)
-        if (found.keys(), summary) != (before.keys(), self._summary):
+            for finding in ((before if change == "gone" else found)[key] for key in sorted(some)):
+                if not self._quiet or finding.severity is Severity.ERROR:
+                    yield self._line(change, finding)
+        if not self._quiet and (found.keys(), summary) != (before.keys(), self._summary):
             yield self._stand(one, summary)
         self._found, self._summary = found, summary
 
-    def _line(self, change: str, finding: Diagnostic, one: Checked) -> str:
+    def _line(self, change: str, finding: Diagnostic) -> str:
         if self._json:
-            return _json({"at": _at(), "change": change, **as_list([finding])[0]})
+            return line_of(change, as_list([finding])[0])
         hint = f"; {finding.hint}" if finding.hint and change == "found" else ""
         return f"{_clock()} {change} {finding.severity.value}[{finding.code}]: {finding.message}{hint}"
 
     def _stand(self, one: Checked, summary: str) -> str:
         if self._json:
             node = one.identity.node if one.identity else None
-            return _json({"at": _at(), "change": "state", "node": node, "in_order": one.right, "summary": summary})
+            return line_of("state", {"node": node, "in_order": one.right, "summary": summary})
         return f"{_clock()} {summary}"
 
 
 def _known(one: Checked) -> dict[tuple[str, str, str], Diagnostic]:
     """The findings by what they say; notes may change by the second."""
     return {(each.code, each.severity.value, each.message): each for each in one.found}
-
-
-def _json(tree: dict[str, Any]) -> str:
-    return json.dumps(tree, sort_keys=True)
-
-
-def _at() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _clock() -> str:

@@ -1,4 +1,4 @@
-"""The state of a node as JSON, both ways: the report of `check-node` holds it, and `check-node --state` judges it."""
+"""The state of a node as JSON, both ways: the report of `check-node` holds it, and `check-node --saved` judges it."""
 
 from __future__ import annotations
 

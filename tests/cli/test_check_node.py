@@ -46,7 +46,7 @@ def state(folder: Path, *addresses: Any, **more: Any) -> str:
 
 
 def check(work: Path, seen: str, *more: str) -> Outcome:
-    return called("check-node", "--build", str(work / "build"), "--state", seen, *more)
+    return called("check-node", "--build", str(work / "build"), "--saved", seen, *more)
 
 
 def test_a_node_in_order_is_one_line(work: Path, tmp_path: Path) -> None:
@@ -54,6 +54,27 @@ def test_a_node_in_order_is_one_line(work: Path, tmp_path: Path) -> None:
     assert (outcome.status, outcome.err) == (0, "")
     assert outcome.out == "dea: eth0 up, 10.0.0.2/24 static; as the cluster says\n"
     assert check(work, state(tmp_path, "10.0.0.2/24"), "--quiet").out == ""
+
+
+def test_quiet_says_errors_alone_as_lint_does(work: Path, tmp_path: Path) -> None:
+    """No warning, no notice, and no line that counts them."""
+    seen = state(tmp_path, {"address": "10.0.0.2/24", "valid": 60}, "10.0.0.1/24", routes=[])
+    loud = check(work, seen, "--node", "dea")
+    assert loud.out.endswith("WRONG (1 error, 1 warning, 1 notice)\n")
+    quiet = check(work, seen, "--node", "dea", "--quiet")
+    assert (quiet.status, quiet.out) == (1, "")
+    assert quiet.err.count("[NP") == 1
+    assert "error[NP702]" in quiet.err
+
+
+def test_the_word_for_wrong_is_red_as_errors_are(work: Path, tmp_path: Path) -> None:
+    red = "\x1b[31;1mWRONG\x1b[0m"
+    wrong = state(tmp_path, "10.0.0.9/24")
+    for more in ((), ("--node", "core")):
+        assert red in check(work, wrong, *more, "--color", "always").out
+        assert "\x1b" not in check(work, wrong, *more, "--color", "never").out
+        assert "\x1b" not in check(work, wrong, *more, "--color", "always", "--format", "json").out
+    assert "\x1b" not in check(work, state(tmp_path, "10.0.0.2/24"), "--color", "always").out
 
 
 def test_a_notice_does_not_fail(work: Path, tmp_path: Path) -> None:
@@ -74,7 +95,7 @@ def test_an_error_ends_with_one_and_tells_the_remedy(work: Path, tmp_path: Path)
 def test_the_cluster_file_gives_the_same_findings(work: Path, tmp_path: Path) -> None:
     seen = state(tmp_path, "10.0.0.9/24")
     for more in ((), ("--node", "core"), ("--node", "dea")):
-        of_cluster = called("check-node", "--cluster", str(work / "cluster.yaml"), "--state", seen, *more)
+        of_cluster = called("check-node", "--cluster", str(work / "cluster.yaml"), "--saved", seen, *more)
         assert of_cluster == check(work, seen, *more)
         assert of_cluster.status == 1
 
@@ -82,13 +103,13 @@ def test_the_cluster_file_gives_the_same_findings(work: Path, tmp_path: Path) ->
 def test_a_cluster_whose_policy_is_broken_is_checked(work: Path, tmp_path: Path) -> None:
     place(tmp_path, CLUSTER, "allow\n")
     seen = state(tmp_path, "10.0.0.2/24")
-    assert called("check-node", "--cluster", str(tmp_path / "cluster.yaml"), "--state", seen).status == 0
+    assert called("check-node", "--cluster", str(tmp_path / "cluster.yaml"), "--saved", seen).status == 0
 
 
 def test_a_broken_cluster_file_is_unreadable(work: Path, tmp_path: Path) -> None:
     place(tmp_path, CLUSTER.replace("10.0.0.2", "10.0.0.1"), POLICY)
     seen = state(tmp_path, "10.0.0.2/24")
-    outcome = called("check-node", "--cluster", str(tmp_path / "cluster.yaml"), "--state", seen)
+    outcome = called("check-node", "--cluster", str(tmp_path / "cluster.yaml"), "--saved", seen)
     assert (outcome.status, outcome.out) == (2, "")
     assert "NP206" in outcome.err
 
@@ -124,7 +145,7 @@ def test_a_build_of_one_node_is_enough(work: Path, tmp_path: Path) -> None:
     alone.mkdir(parents=True)
     (alone / "node.json").write_bytes((work / "build" / "nodes" / "core" / "node.json").read_bytes())
     seen = state(tmp_path, "10.0.0.9/24")
-    arguments = ("check-node", "--build", str(tmp_path), "--state", seen)
+    arguments = ("check-node", "--build", str(tmp_path), "--saved", seen)
     outcome = spawn(sys.executable, "-c", SHOW, *arguments, env={"PYTHONPATH": os.environ.get("PYTHONPATH", "")})
     assert outcome.status == 1
     assert "NP706" in outcome.err
@@ -138,9 +159,9 @@ def test_a_build_of_one_node_is_enough(work: Path, tmp_path: Path) -> None:
         (("--build", "build", "--node", "cor"), "did you mean `core`?"),
         (("--cluster", "cluster.yaml", "--node", "nosuch"), "it has core, dea"),
         (("--cluster", "nosuch.yaml"), "NP901"),
-        (("--build", "build", "--state", "nosuch.json"), "NP719"),
-        (("--build", "build", "--state", "policy.netpol"), "is no state of a node"),
-        (("--build", "build", "--state", "cluster.yaml", "--watch"), "`--state` looks at no machine"),
+        (("--build", "build", "--saved", "nosuch.json"), "NP719"),
+        (("--build", "build", "--saved", "policy.netpol"), "is no state of a node"),
+        (("--build", "build", "--saved", "cluster.yaml", "--watch"), "`--saved` looks at no machine"),
         (("--build", "build", "--netns", "npcheck-nosuch"), "there is no network namespace `npcheck-nosuch`"),
         (("--build", "build", "--netns", "../x"), "there is no network namespace"),
     ],
@@ -153,6 +174,14 @@ def test_what_cannot_be_read_ends_with_two(
     outcome = called("check-node", *arguments)
     assert (outcome.status, outcome.out) == (2, "")
     assert words in outcome.err
+    listed = called("check-node", *arguments, "--format", "json")
+    lines = listed.out.splitlines()
+    tree = json.loads(lines[-1] if "--watch" in arguments else listed.out)
+    assert (listed.status, listed.err) == (2, outcome.err)
+    assert (tree["format_version"], tree["tool"]["name"], tree["result"]) == (1, "netpolicy", "unusable")
+    assert [one["severity"] for one in tree["findings"]] == ["error"]
+    assert f"error[{tree['findings'][0]['code']}]: {tree['findings'][0]['message']}" in outcome.err
+    assert ("--watch" in arguments, "--watch" in arguments) == (len(lines) == 1, tree.get("change") == "stopped")
     assert contents(work) == before
     assert not Path("/run/netns/npcheck-nosuch").exists()
 
@@ -162,7 +191,7 @@ def test_an_identity_that_is_none_is_unreadable(tmp_path: Path, text: str) -> No
     broken = tmp_path / "nodes" / "core" / "node.json"
     broken.parent.mkdir(parents=True)
     broken.write_text(text, encoding="latin-1")
-    outcome = called("check-node", "--build", str(tmp_path), "--state", "x")
+    outcome = called("check-node", "--build", str(tmp_path), "--saved", "x")
     assert outcome.status == 2
     assert "is no identity of a node" in outcome.err
 

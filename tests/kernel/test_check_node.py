@@ -392,10 +392,13 @@ def test_a_watch_that_ends_in_order_ends_with_zero(pair: tuple[Namespace, Namesp
     with watching(files, dea, "--format", "json") as watch:
         first = json.loads(watch.wait_for("\n"))
         assert (first["format_version"], first["node"], first["in_order"]) == (1, "dea", True)
+        assert (first["change"], first["findings"], first["summary"][:9]) == ("state", [], "dea: eth0")
+        assert first["state"]["links"][-1]["addresses"][0]["address"] == "10.0.0.2/24"
         dea.ip("address del 10.0.0.2/24 dev eth0")
-        lines = [json.loads(line) for line in watch.wait_for('"change": "state"').splitlines()[:-1]]
+        told = watch.wait_for('"change": "state"') + watch.wait_for("\n")
+        *lines, last = [json.loads(line) for line in told.splitlines()]
         assert {"NP705"} <= {one["code"] for one in lines}
-        watch.wait_for("\n")
+        assert last.keys() == {"at", "change", "node", "in_order", "summary"} < first.keys()
         dea.ip("address add 10.0.0.2/24 dev eth0", "route replace default via 10.0.0.254")
         watch.wait_for('"in_order": true')
         core.ip("link set eth0 down")
