@@ -1,6 +1,7 @@
 """The nodes of a build folder or a cluster file, with what the cluster says of each.
 
-Of a build nothing but `nodes/*/node.json` is read, and of a cluster file no policy, until rules are asked for.
+Of a build nothing but `nodes/*/node.json` is read, and its manifest where there is one: then every byte is checked
+against it. Of a cluster file no policy is read, until rules are asked for.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.policy.identity import Identity, from_dict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from netpolicy.policy.citation import Citation
     from netpolicy.targets.iptables.rules import Ruleset
 
@@ -67,7 +70,30 @@ def _of_build(folder: Path) -> tuple[Identity, ...]:
     paths = sorted(folder.glob("nodes/*/node.json"))
     if not paths:
         _stop(f"`{folder}` has no `nodes/*/node.json`", "name a folder that `netpolicy compile` wrote")
+    manifest = folder / "manifest.json"
+    if manifest.exists() or manifest.is_symlink():
+        return _by_manifest(folder, [path.parent.name for path in paths])
     return tuple(_read(path) for path in paths)
+
+
+def _by_manifest(folder: Path, names: Iterable[str]) -> tuple[Identity, ...]:
+    """The identities of these nodes as the manifest has them; all damage is told at once."""
+    from netpolicy.node.bundle import Build
+
+    build, found, wrong = Build(folder), [], []
+    for name in names:
+        if name not in build.names:
+            hint = "copy the build again, or take the folder of that node out of it"
+            message = f"`nodes/{name}/node.json` is no file of the manifest (build `{folder}`)"
+            wrong.append(error("NP755", message, hint=hint))
+            continue
+        try:
+            found.append(build.identity(name))
+        except StoppedError as stopped:
+            wrong += stopped.found
+    if wrong:
+        raise StoppedError(Ending.UNUSABLE, *wrong)
+    return tuple(found)
 
 
 def _read(path: Path) -> Identity:

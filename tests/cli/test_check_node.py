@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,33 @@ def test_an_identity_that_is_none_is_unreadable(tmp_path: Path, text: str) -> No
     outcome = called("check-node", "--build", str(tmp_path), "--saved", "x")
     assert outcome.status == 2
     assert "is no identity of a node" in outcome.err
+
+
+def test_the_bytes_of_a_build_are_those_of_its_manifest(work: Path, tmp_path: Path) -> None:
+    """An address that was changed in a copy would make another machine right; without a manifest nothing is known."""
+    build = tmp_path / "build"
+    shutil.copytree(work / "build", build)
+    seen = state(tmp_path, "10.0.0.9/24")
+    arguments = ("check-node", "--build", str(build), "--node", "dea", "--saved", seen)
+    assert "NP705" in called(*arguments).err
+    for name, before in (("dea", "10.0.0.2"), ("core", "10.0.0.1")):
+        identity = build / "nodes" / name / "node.json"
+        identity.write_text(identity.read_text("utf-8").replace(before, "10.0.0.9"), "utf-8")
+    shutil.copytree(build / "nodes" / "dea", build / "nodes" / "more")
+    outcome = called(*arguments)
+    assert (outcome.status, outcome.out, outcome.err.count("error[NP755]")) == (2, "", 3)
+    for name in ("dea", "core"):
+        assert f"`nodes/{name}/node.json` is not the file that the manifest names" in outcome.err
+    assert "`nodes/more/node.json` is no file of the manifest" in outcome.err
+    (build / "manifest.json").unlink()
+    assert called(*arguments).status == 0
+    (build / "manifest.json").symlink_to("nosuch")
+    outcome = called(*arguments)
+    assert (outcome.status, "`manifest.json` of build" in outcome.err) == (2, True)
+    (build / "manifest.json").unlink()
+    (build / "manifest.json").write_text("{}", "utf-8")
+    outcome = called(*arguments)
+    assert (outcome.status, "`manifest.json` is damaged" in outcome.err) == (2, True)
 
 
 def test_a_build_or_a_cluster_must_be_named() -> None:
