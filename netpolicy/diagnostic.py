@@ -5,6 +5,7 @@ A pass returns diagnostics beside its value and never prints. `render` gives the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -90,17 +91,19 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def ordered(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Diagnostics without repetition, by file, place, code."""
+    """Diagnostics without repetition, by file, place, code, message; numbers in a message by how large they are."""
 
-    def key(one: Diagnostic) -> tuple[str, int, str, str]:
-        span = one.span
-        return (span.source.name, span.start, one.code, one.message) if span else ("", -1, one.code, one.message)
+    def key(one: Diagnostic) -> tuple[str, int, str, str, str]:
+        span, by_number = one.span, _DIGITS.sub(lambda found: found[0].zfill(_LONG), one.message)
+        place = (span.source.name, span.start) if span else ("", -1)
+        return (*place, one.code, by_number, one.message)
 
     in_order = sorted(diagnostics, key=key)
     return in_order[:1] + [later for earlier, later in pairwise(in_order) if later != earlier]
 
 
 _LONGEST = 400
+_DIGITS, _LONG = re.compile("[0-9]+"), 10
 _COLOURS = {Severity.ERROR: "31;1", Severity.WARNING: "33;1", Severity.NOTICE: "36;1"}
 _WIDEST_LINE = 160
 

@@ -48,16 +48,20 @@ class Listening:
                 found.setdefault((one.protocol, one.port), []).append(one)
         return found
 
-    def open_at(self, port: Port, family: Family, *, to_others: bool = False) -> Intervals:
-        """The addresses at which some statement admits the port; with `to_others`, to more than the node itself."""
-        return union_all(
-            one.destinations
+    def admitting(self, port: Port, family: Family, *, to_others: bool = False) -> list[Admission]:
+        """What admits the port; with `to_others`, only what admits it to more than the node itself."""
+        return [
+            one
             for one in self.admitted
             if one.family is family
             and one.protocol == port[0]
             and contains(one.ports, port[1])
             and (not to_others or difference(one.sources, self.own.of(family)))
-        )
+        ]
+
+    def open_at(self, port: Port, family: Family, *, to_others: bool = False) -> Intervals:
+        """The addresses at which some statement admits the port; `to_others` as in `admitting`."""
+        return union_all(one.destinations for one in self.admitting(port, family, to_others=to_others))
 
     def goes_on(self, port: Port) -> bool:
         """True for a port that is sent on to a container."""

@@ -76,23 +76,35 @@ def elsewhere(node: Listening) -> Iterator[Diagnostic]:
     """NP732: a socket on loopback only, at other addresses than the policy admits, or at more of them."""
     for port, sockets in node.ports().items():
         outside = [one for one in sockets if not one.is_local]
-        name = port_text(*port, port[1])
         admitted = {family: node.open_at(port, family, to_others=not outside) for family in FAMILIES}
         if not any(admitted.values()) or node.goes_on(port):
             continue
-        if not outside:
-            if not _is_wide(node, port):
-                message = f"`{name}` is admitted, and {_who(sockets)} listens on loopback only"
-                hint = f"let it listen at {_addresses(_own(node, admitted))}, or take the port out of the policy"
-                yield _finding("NP732", Severity.WARNING, message, hint, [_places(sockets)])
-        elif not reached(node, port, outside):
-            message = f"{_who(outside)} listens on `{name}` where no statement admits it"
-            hint = f"let it listen at {_addresses(_own(node, admitted))}, or admit the port where it listens"
-            yield _finding("NP732", Severity.WARNING, message, hint, [_places(outside)])
-        elif too_many := _too_many(node, outside, admitted):
-            message = f"{_who(outside)} listens on `{name}` at {_addresses(too_many)} too, where nothing admits it"
-            hint = f"let it listen at {_addresses(_own(node, admitted))} only"
-            yield _finding("NP732", Severity.WARNING, message, hint, [_places(outside)])
+        listed = [one.statements for family in FAMILIES for one in node.admitting(port, family, to_others=not outside)]
+        statements = tuple(dict.fromkeys(one for each in listed for one in each))[:_MOST]
+        by = f" by `{_cited(node, statements).text}`" if statements else ""
+        if told := _misplaced(node, port, sockets, admitted, by):
+            notes = [_places(outside or sockets)]
+            yield _finding("NP732", Severity.WARNING, *told, notes, node=node, statements=statements)
+
+
+def _misplaced(
+    node: Listening, port: Port, sockets: list[ListeningSocket], admitted: dict[Family, Intervals], by: str
+) -> tuple[str, str] | None:
+    """What is wrong with the place of these sockets, and what to do; None where nothing is."""
+    outside = [one for one in sockets if not one.is_local]
+    name, right = port_text(*port, port[1]), _addresses(_own(node, admitted))
+    if not outside:
+        if _is_wide(node, port):
+            return None
+        message = f"`{name}` is admitted{by}, and {_who(sockets)} listens on loopback only"
+        return message, f"let it listen at {right}, or take the port out of the policy"
+    if not reached(node, port, outside):
+        message = f"{_who(outside)} listens on `{name}` where no statement admits it"
+        return message, f"let it listen at {right}, or admit the port where it listens"
+    if too_many := _too_many(node, outside, admitted):
+        message = f"{_who(outside)} listens on `{name}` at {_addresses(too_many)} too, where nothing admits it"
+        return message, f"let it listen at {right} only"
+    return None
 
 
 def _heard(node: Listening, protocol: int) -> Intervals:

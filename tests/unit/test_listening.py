@@ -115,9 +115,27 @@ def test_a_wrong_place_names_the_right_one() -> None:
     assert one.message == "`prog` (pid 7) listens on `tcp 443` at `10.0.0.1` too, where nothing admits it"
     assert one.hint == "let it listen at `203.0.113.1` only"
     (one,) = found(policy, at("127.0.0.1 443"))
-    assert one.message == "`tcp 443` is admitted, and `prog` (pid 7) listens on loopback only"
+    assert one.message == (
+        "`tcp 443` is admitted by `db -> web@eth1 : tcp 443`, and `prog` (pid 7) listens on loopback only"
+    )
     (one,) = found(policy, at("10.0.0.1 443"))
     assert one.message == "`prog` (pid 7) listens on `tcp 443` where no statement admits it"
+
+
+def test_a_wrong_place_shows_every_statement_that_admits_the_port() -> None:
+    policy = "allow db -> web@eth1 : tcp 443\nallow admins -> web@eth1 : tcp 443\nallow admins -> web : tcp 22\n"
+    for place in ("* 443", "127.0.0.1 443", "10.0.0.1 443"):
+        (one,) = [each for each in found(policy, at(place), at("* 22")) if each.code == "NP732"]
+        assert sorted(label.span.place for label in one.labels) == ["policy.netpol:3:1", "policy.netpol:4:1"]
+
+
+def test_ports_are_told_by_number() -> None:
+    text = "".join(f"allow world -> web : tcp {port}\n" for port in (7845, 80, 9022, 443))
+    pipeline = compiled({"cluster.yaml": CLUSTER, "policy.netpol": HEAD + text})
+    assert pipeline.policy is not None
+    identity = identity_of(pipeline.policy.cluster, pipeline.policy.cluster.nodes[0])
+    told = listening_findings(rulesets(pipeline)["web"], {}, [], identity)  # none with a place
+    assert [one.message.split("`")[1] for one in told] == ["tcp 80", "tcp 443", "tcp 7845", "tcp 9022"]
 
 
 def test_a_statement_of_a_manifest_is_cited_by_its_place() -> None:

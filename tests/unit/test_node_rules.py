@@ -379,6 +379,8 @@ def test_the_hostname_is_the_one_of_the_node(declared: str, live: str, right: bo
 
 def test_the_core_has_the_hostname_of_the_cluster() -> None:
     assert told(state("10.0.0.1/24", names={"hostname": "micro"}), named(CORE)) == [("NP717", "warning")]
+    (one,) = found(state("10.0.0.1/24", names={"hostname": "micro"}), named(CORE))
+    assert one.message == "the hostname of this machine is `micro`, and that of `core` must be `als.example.com`"
     assert told(state("10.0.0.2/24", names={"hostname": "micro"}), named(DEA)) == []
 
 

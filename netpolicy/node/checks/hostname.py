@@ -17,7 +17,7 @@ def check(view: View) -> Iterator[Diagnostic]:
         return
     wanted, found = declared.lower().rstrip("."), live.lower().rstrip(".")
     if found not in (wanted, wanted.partition(".")[0]) and wanted != found.partition(".")[0]:
-        message = f"the machine is called `{live}`, and the cluster file calls `{view.identity.node}` `{declared}`"
+        message = f"the hostname of this machine is `{live}`, and that of `{view.identity.node}` must be `{declared}`"
         yield RULE.finding(message, f"rename it with `kato node rename {declared} --no-restart`, or correct the file")
 
 
