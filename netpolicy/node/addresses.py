@@ -90,6 +90,7 @@ def who(identities: Iterable[Identity], holding: Held) -> Identity:
         names = " and ".join(f"`{one.node}`" for one in here[:2])
         raise StoppedError(Ending.REFUSED, error("NP756", f"this machine is both {names}", hint=hint))
     shown = sorted(f"{name} {address_text(*one)}" for name, each in holding.items() for one in each)
-    message = f"this machine is none of the {len(listed)} nodes; its addresses are {', '.join(shown) or 'none'}"
+    which = f"none of the {len(listed)} nodes" if len(listed) != 1 else f"not `{listed[0].node}`, the only node"
+    message = f"this machine is {which}; its addresses are {', '.join(shown) or 'none'}"
     hint = "correct the cluster file, or name the right build"
     raise StoppedError(Ending.REFUSED, error("NP756", message, hint=hint))

@@ -53,7 +53,7 @@ class Host:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            message = f"`{' '.join(command)}` did not end within {within:g} seconds"
+            message = f"`{' '.join(command)}` did not end within {within:g} s"
             raise StoppedError(
                 Ending.UNKNOWN, error("NP753", message, hint="it was killed; see what held it")
             ) from None

@@ -222,7 +222,7 @@ def _lock(handle: int, within: float, folder: Path) -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= until:
-                message = f"another apply is at work with `{folder}`, and {within:g} seconds were not enough"
+                message = f"another apply is at work with `{folder}`, and it did not end within {within:g} s"
                 found = error("NP764", message, hint="wait for it, or give `--wait` more seconds")
                 raise StoppedError(Ending.REFUSED, found) from None
             time.sleep(0.05)

@@ -13,6 +13,7 @@ from netpolicy.diagnostic import Diagnostic, error, has_errors
 from netpolicy.node.addresses import Held, holding_any, wrong_node
 from netpolicy.node.checks import judge_node
 from netpolicy.node.configured import read_configured
+from netpolicy.node.nearest import nearest
 from netpolicy.node.netlink import NetlinkUnreadableError, read_state
 from netpolicy.node.resolver import read_names
 from netpolicy.node.stopped import Ending, StoppedError
@@ -66,12 +67,12 @@ def which(nodes: Sequence[Identity], state: NodeState) -> tuple[Identity | None,
         more = f" and {len(here) - 2} more" if len(here) > 2 else ""
         message = f"this machine is more than one node: it holds addresses of {names}{more}"
         hint = "take the addresses of the others from it, or name the right node with `--node`"
-        return None, [error("NP702", message, hint=hint, notes=notes)]
+        return None, [error("NP702", message, hint=hint, notes=[*notes, *nearest(here, state)])]
     if len(nodes) == 1:
         return nodes[0], []
     message = f"this machine is none of the {len(nodes)} nodes: it holds none of their addresses"
     hint = "set the static address (`kato op static_ip`), correct the cluster file, or name the node with `--node`"
-    return None, [error("NP701", message, hint=hint, notes=notes)]
+    return None, [error("NP701", message, hint=hint, notes=[*notes, *nearest(nodes, state)])]
 
 
 def look(nodes: Sequence[Identity], name: str, space: str | None, before: NodeState | None = None) -> NodeState:

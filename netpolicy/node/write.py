@@ -78,6 +78,6 @@ def refused(tool: str, answer: Answer, wait: int) -> Diagnostic:
     """Why the kernel does not hold a text."""
     if LOCK_HELD in answer.err:
         hint = "see who holds it (`fuser /run/xtables.lock`), or give `--wait` more seconds"
-        return error("NP754", f"another program held the lock of iptables for {wait} seconds", hint=hint)
+        return error("NP754", f"another program held the lock of iptables for {wait} s", hint=hint)
     hint = AS_ROOT if "ermission denied" in answer.err or "not permitted" in answer.err else ""
     return error("NP760", f"`{tool}` failed: {answer.why}", hint=hint)

@@ -107,6 +107,34 @@ def test_a_machine_without_an_address_is_no_node() -> None:
     assert (identity, one.notes) == (None, ("this machine holds no address",))
 
 
+def test_the_nodes_that_are_close_are_named_with_what_they_lack() -> None:
+    """By distance, not by name; a node of another site is not close."""
+    far = (node("a", "10.9.0.9"), node("b", "10.0.0.40", "2001:db8::40"), node("c", "2001:db8::3:0"))
+    _, (one,) = which((*far, *NODES), state("10.0.0.9/24"))
+    assert one.notes[-3:] == (
+        "close by: `sql` lacks 10.0.0.3 on `eth0`, 2001:db8::3 on `eth0`",
+        "close by: `dea` lacks 10.0.0.2 on `eth0`",
+        "close by: `core` lacks 10.0.0.1 on `eth0`",
+    )
+    _, (one,) = which((*far, *NODES), state("10.0.0.200/24"))
+    assert one.notes[-3].startswith("close by: `b` ")
+    _, (one,) = which((*far, *NODES), state("10.9.0.8/24", "fe80::1/64"))
+    assert one.notes[-1] == "close by: `a` lacks 10.9.0.9 on `eth0`"
+    _, (one,) = which((*far, *NODES), state("192.0.2.1/24"))
+    assert one.notes[-1] == "`eth0` holds 192.0.2.1/24"
+
+
+def test_of_two_nodes_each_is_told_what_it_lacks() -> None:
+    both = (node("x", "10.0.0.2", "10.0.0.5"), node("w", "10.0.0.3", card="eth1"), CORE)
+    _, (one,) = which(both, state("10.0.0.2/24", "10.0.0.3/24"))
+    assert one.notes[-2:] == (
+        "here: `w` lacks 10.0.0.3 on `eth1` (`eth0` holds it)",
+        "here: `x` lacks 10.0.0.5 on `eth0`",
+    )
+    _, (one,) = which(NODES, state("10.0.0.1/24", "10.0.0.2/24"))
+    assert one.notes[-2:] == ("here: `core` lacks nothing", "here: `dea` lacks nothing")
+
+
 def test_a_machine_that_is_two_nodes_is_neither() -> None:
     identity, (one,) = which(NODES, state("10.0.0.2/24", "10.0.0.1/24"))
     assert identity is None
