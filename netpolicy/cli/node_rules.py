@@ -94,7 +94,7 @@ def _chosen(nodes: Mapping[str, Identity], name: str) -> Identity:
     if name == SELF:
         return who(nodes.values(), held())
     if name not in nodes:
-        hint = did_you_mean(name, nodes) or f"it has {len(nodes)} nodes, such as `{min(nodes)}`"
+        hint = did_you_mean(name, nodes) or f"it has others, such as `{min(nodes)}`"
         _stop(f"the cluster has no node `{name}`", hint)
     return nodes[name]
 

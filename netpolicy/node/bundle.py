@@ -98,7 +98,7 @@ class Build:
     def identity(self, name: str) -> Identity:
         """The identity of a node, checked against the manifest."""
         if name not in self.manifest["nodes"]:
-            hint = did_you_mean(name, self.names) or f"it has {len(self.names)} nodes, such as `{self.names[0]}`"
+            hint = did_you_mean(name, self.names) or f"it has others, such as `{self.names[0]}`"
             self._refuse("NP756", f"the build has no node `{name}`", hint)
         path = f"nodes/{name}/node.json"
         data = self._bytes(path)

@@ -49,7 +49,7 @@ class Second:
         self.spoke = True
         if differing:
             notes = [one.text for one in differing[:_MOST]]
-            message = f"python-iptables reads other rules than were given, in {len(differing)} places"
+            message = f"python-iptables reads other rules than were given (differences: {len(differing)})"
             hint = "does another program change our chains at the same time?"
             raise StoppedError(Ending.REFUSED, error("NP761", message, hint=hint, notes=notes))
 

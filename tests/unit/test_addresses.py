@@ -84,7 +84,7 @@ def test_a_machine_that_is_several_nodes_or_none_is_none() -> None:
 
 
 def test_a_node_without_addresses_is_no_machine() -> None:
-    assert "none of the 1 nodes" in stopped((replace(DB, interfaces=()),), HERE)
+    assert "this machine is not `db`, the only node; its addresses are" in stopped((replace(DB, interfaces=()),), HERE)
 
 
 def test_nodes_with_an_address_here_are_named_whatever_the_interface() -> None:

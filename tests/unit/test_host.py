@@ -46,7 +46,7 @@ def test_a_program_that_is_not_there_is_named_with_its_package() -> None:
 def test_a_program_that_hangs_is_killed() -> None:
     with pytest.raises(StoppedError) as caught:
         HOST.run(sys.executable, "-c", "import time; time.sleep(600)", within=0.3)
-    assert "did not end within 0.3 seconds" in stopped(caught, "NP753", Ending.UNKNOWN)
+    assert "did not end within 0.3 s" in stopped(caught, "NP753", Ending.UNKNOWN)
 
 
 def test_a_program_that_cannot_be_run_is_told(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_text_is_written_whole_beside_what_is_there_and_waits_for_the_lock() -
 @pytest.mark.parametrize(
     ("err", "code", "words"),
     [
-        ("Another app is currently holding the xtables lock. Stopped waiting after 9s.", "NP754", "for 9 seconds"),
+        ("Another app is currently holding the xtables lock. Stopped waiting after 9s.", "NP754", "for 9 s"),
         ("iptables-restore v1.8.9: line 2 failed: No chain/target/match", "NP760", "line 2 failed"),
         ("Could not fetch rule set generation id: Permission denied (you must be root)", "NP760", AS_ROOT),
         ("", "NP760", "said nothing"),

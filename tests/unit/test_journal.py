@@ -302,6 +302,6 @@ def test_a_lock_is_waited_for_and_goes_with_the_block(journal: Journal) -> None:
             with pytest.raises(StoppedError) as caught, Journal(journal.folder).locked(within):
                 pass
             assert [one.code for one in caught.value.found] == ["NP764"]
-            assert f"{within:g} seconds" in caught.value.found[0].message
+            assert f"within {within:g} s" in caught.value.found[0].message
     with Journal(journal.folder).locked(0):
         pass

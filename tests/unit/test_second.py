@@ -95,7 +95,7 @@ def test_a_reader_that_reads_other_rules_has_the_apply_taken_back(tmp_path: Path
         apply(machine, ONE, Journal(tmp_path), Choices(Backend.LEGACY))
     assert [one.code for one in caught.value.found] == ["NP761", "NP762"]
     assert caught.value.ending is Ending.ROLLED_BACK
-    assert caught.value.found[0].message.endswith(f"in {count} places")
+    assert caught.value.found[0].message.endswith(f"(differences: {count})")
     assert len(caught.value.found[0].notes) == shown
     assert machine.state == before
 

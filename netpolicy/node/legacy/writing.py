@@ -165,7 +165,7 @@ def _differences(wanted: Model, found: Model, family: Family) -> list[str]:
             said.append(f"chain `{name}` is not there")
             continue
         if len(rules) != len(found[name]):
-            said.append(f"chain `{name}` has {len(found[name])} rules instead of {len(rules)}")
+            said.append(f"the number of rules in chain `{name}` is {len(found[name])} instead of {len(rules)}")
         said += [
             f"rule {number} of `{name}` was meant as `{_shown(meant, family)}` and is `{_shown(is_there, family)}`"
             for number, (meant, is_there) in enumerate(zip(rules, found[name], strict=False), 1)
