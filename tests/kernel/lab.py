@@ -47,6 +47,7 @@ SETTINGS = {
     "ipv6/conf/default/accept_ra": "0",
     "ipv6/conf/default/router_solicitations": "0",
 }
+_RUNAWAY = 120.0  # seconds after which a command that does not end is an error
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000  # os.setns came with Python 3.12
 
@@ -63,7 +64,9 @@ class Namespace:
         # The lock of the xtables tools is one file for the whole machine, unless they are told another.
         environment = {**os.environ, "XTABLES_LOCKFILE": lock, "LC_ALL": "C"}
         with inside(self):
-            return subprocess.run(command, input=text, env=environment, capture_output=True, text=True, check=False)
+            return subprocess.run(
+                command, input=text, env=environment, capture_output=True, text=True, check=False, timeout=_RUNAWAY
+            )
 
     def ip(self, *lines: str) -> None:
         """The `ip` commands have happened, in this namespace."""
