@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
-from netpolicy.diagnostic import did_you_mean, error
+from netpolicy.diagnostic import did_you_mean, error, one_line
 from netpolicy.node.host import AS_ROOT, Host
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.policy.identity import Identity, from_dict
@@ -85,6 +85,10 @@ class Build:
 
     def verify(self, host: Host, signers: Path, signer: str) -> None:
         """The manifest is known to bear the signature of `signer`, or we are stopped."""
+        if not signers.is_file():
+            hint = "give the file of allowed signers, one `NAME KEY` a line"
+            found = error("NP758", f"there is no file of allowed signers `{signers}`", hint=hint)
+            raise StoppedError(Ending.UNUSABLE, found)
         signature = self.folder / f"{MANIFEST}.sig"
         if not signature.exists():
             hint = f"sign it with `ssh-keygen -Y sign -n {NAMESPACE} -f KEY {MANIFEST}`"
@@ -92,14 +96,16 @@ class Build:
         ask = ("ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", signer, "-n", NAMESPACE, "-s", str(signature))
         answer = host.run(*ask, text=self.manifest_bytes.decode("utf-8", "surrogateescape"))
         if answer.status:
-            hint = "who built it? a build is signed with a key that the file of allowed signers names"
-            self._refuse("NP758", f"the signature of `{MANIFEST}` is not one of `{signer}`: {answer.why}", hint)
+            hint = f"who built it? `{signers}` must name the key of `{signer}`, and the namespace is `{NAMESPACE}`"
+            why = one_line(" ".join(f"{answer.out} {answer.err}".split())) or answer.why
+            self._refuse("NP758", f"the signature of `{MANIFEST}` is not one of `{signer}`: {why}", hint)
 
     def identity(self, name: str) -> Identity:
         """The identity of a node, checked against the manifest."""
         if name not in self.manifest["nodes"]:
             hint = did_you_mean(name, self.names) or f"it has {len(self.names)} nodes, such as `{self.names[0]}`"
-            self._refuse("NP756", f"the build has no node `{name}`", hint)
+            found = error("NP756", f"the build has no node `{name}` (build `{self.folder}`)", hint=hint)
+            raise StoppedError(Ending.UNUSABLE, found)
         path = f"nodes/{name}/node.json"
         data = self._bytes(path)
         try:

@@ -41,7 +41,8 @@ class Host:
 
     def run(self, *command: str, text: str = "", within: float = 60.0) -> Answer:
         """What the program said, given `text`. One that is not there or does not end in time stops us."""
-        program = self._found(command[0])
+        self.need(command[0])
+        program = shutil.which(command[0], path=_path()) or command[0]
         environment = {**os.environ, "LC_ALL": "C", "PATH": _path()}
         try:
             done = subprocess.run(
@@ -84,13 +85,12 @@ class Host:
 
         return start_voice()
 
-    def _found(self, program: str) -> str:
-        path = shutil.which(program, path=_path())
-        if path is None:
+    def need(self, program: str) -> None:
+        """That program is installed, or we are stopped."""
+        if not self.has(program):
             package = _PACKAGES.get(program, "iptables")
             hint = f"install it, for example with `apt-get install {package}`"
             raise StoppedError(Ending.UNUSABLE, error("NP753", f"`{program}` is not installed", hint=hint))
-        return path
 
 
 AS_ROOT = "run it as root"

@@ -221,18 +221,24 @@ def test_a_build_that_is_not_signed_is_refused(folder: Path) -> None:
 def test_a_signature_is_asked_for_the_bytes_that_were_read(folder: Path) -> None:
     """Not for those that stand in the folder a moment later."""
     (folder / "manifest.json.sig").write_text("signature", encoding="ascii")
+    signers = folder / "signers"
     build = Build(folder)
     text = (folder / "manifest.json").read_text(encoding="utf-8")
     (folder / "manifest.json").write_text("{}", encoding="ascii")
     host = Signing(Answer(0, "", ""))
-    build.verify(host, Path("signers"), "ops")
+    with pytest.raises(StoppedError) as without:
+        build.verify(host, signers, "ops")
+    assert (without.value.ending, host.asked) == (Ending.UNUSABLE, [])
+    signers.write_text("ops ssh-ed25519 AAAA", encoding="ascii")
+    build.verify(host, signers, "ops")
     ((command, given),) = host.asked
     assert given == text
     assert command[:3] == ("ssh-keygen", "-Y", "verify")
     assert command[command.index("-I") + 1] == "ops"
     assert command[command.index("-n") + 1] == "netpolicy"
-    assert command[command.index("-f") + 1] == "signers"
+    assert command[command.index("-f") + 1] == str(signers)
     with pytest.raises(StoppedError) as caught:
-        build.verify(Signing(Answer(255, "", "Could not verify signature.")), Path("signers"), "ops")
+        build.verify(Signing(Answer(255, "Could not verify signature.\n", "")), signers, "ops")
     assert [one.code for one in caught.value.found] == ["NP758"]
+    assert "Could not verify signature." in caught.value.found[0].message
     assert caught.value.ending is Ending.REFUSED
