@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from netpolicy.node.apply import Choices, apply
 from netpolicy.node.backend import read_live
 from netpolicy.node.bundle import Bundle, StatementText
 from netpolicy.node.journal import Journal
-from netpolicy.node.preview import Preview, preview, told
+from netpolicy.node.preview import Preview, pairs, preview, told
 from netpolicy.packet.addresses import Family
 from tests.bundles import CLUSTER, LESS, MORE, POLICY, bundle
 from tests.machine import Machine, loaded
@@ -154,3 +156,15 @@ def test_a_statement_is_told_as_people_read_it() -> None:
     assert told("01", known) == "web -> db : tcp 3306  (policy.netpol:7)"
     assert told("02", known) == "a -> b  (02)"
     assert told("03", known) == "statement 03, which is not known here"
+
+
+def test_a_statement_that_comes_stands_for_the_one_of_the_same_sides_that_goes(machine: Machine) -> None:
+    """So that a port more is no flow that closes; where several are of the same two sides, nobody can tell which."""
+    wider = bundle(POLICY.replace("tcp 3306", "tcp 3306, 3307"))
+    texts = {**OLD.statements, **wider.statements}
+    one = seen(machine, wider)
+    [(comes, goes)] = pairs(one, texts).items()
+    assert (comes, goes) == (one.comes[0], one.goes[0])
+    assert texts[goes].flow == "web -> db : tcp 3306"
+    assert pairs(one, {}) == {}
+    assert pairs(replace(one, comes=(comes, comes)), texts) == {}
