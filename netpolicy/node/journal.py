@@ -7,6 +7,7 @@ while the kernel is untouched.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -22,7 +23,7 @@ from typing import Any, NoReturn
 
 from netpolicy import __version__
 from netpolicy.diagnostic import error
-from netpolicy.node.bundle import Bundle, StatementText, bundle_of
+from netpolicy.node.bundle import Bundle, StatementText, bundle_of, class_digest
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.policy.identity import as_dict, from_dict
 from netpolicy.policy.seal import KEY, OPEN, is_whole, sealed
@@ -157,9 +158,18 @@ class Journal:
             statements = json.loads((home / "statements.json").read_bytes())
             files = {path.name: path.read_text(encoding="utf-8") for path in (home / "files").iterdir()}
             named = {one["id"]: StatementText(**one) for one in statements}
-            return bundle_of(identity, files, named)
+            whole = identity.digest == class_digest(files) == digest
+            return bundle_of(identity, files, named) if whole else None
         except (OSError, *_BROKEN, StoppedError):
             return None
+
+    def keeps(self, bundle: Bundle) -> bool:
+        """True when the bundle stands under its digest, byte by byte, so that an apply has nothing to keep."""
+        home = self.folder / KEPT / bundle.identity.digest
+        try:
+            return all((home / path).read_bytes() == _bytes(text) for path, text in _texts(bundle).items())
+        except OSError:
+            return False
 
     def _keep(self, bundle: Bundle) -> None:
         """The files of the bundle stand under their digest."""
@@ -167,11 +177,8 @@ class Journal:
         fresh = home.with_name(f".{home.name}")
         shutil.rmtree(fresh, ignore_errors=True)
         (fresh / "files").mkdir(mode=0o700, parents=True)
-        statements = [asdict(one) for one in bundle.statements.values()]
-        _write(fresh / "node.json", json.dumps(as_dict(bundle.identity), indent=1, sort_keys=True) + "\n")
-        _write(fresh / "statements.json", json.dumps(statements, indent=1) + "\n")
-        for name, text in bundle.files.items():
-            _write(fresh / "files" / name, text)
+        for path, text in _texts(bundle).items():
+            _write(fresh / path, text)
         for folder in (fresh / "files", fresh):
             _sync(folder)
         old = home.with_name(f".old-{home.name}")
@@ -184,9 +191,23 @@ class Journal:
 
     def _tidy(self) -> None:
         """Only the two last classes are kept: the one in force, and the one before."""
-        kept = sorted((self.folder / KEPT).iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        kept = sorted((self.folder / KEPT).iterdir(), key=lambda path: path.lstat().st_mtime_ns)
         for path in kept[:-2]:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _texts(bundle: Bundle) -> dict[str, str]:
+    """The files that are kept of a bundle, by their paths."""
+    statements = [asdict(one) for one in bundle.statements.values()]
+    return {
+        "node.json": json.dumps(as_dict(bundle.identity), indent=1, sort_keys=True) + "\n",
+        "statements.json": json.dumps(statements, indent=1) + "\n",
+        **{f"files/{name}": text for name, text in bundle.files.items()},
+    }
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def now() -> str:
@@ -240,8 +261,8 @@ def _replace(path: Path, text: str) -> None:
 def _write(path: Path, text: str) -> None:
     """The file holds the text, on the disk."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text)
+    with os.fdopen(handle, "wb") as file:
+        file.write(_bytes(text))
         file.flush()
         os.fsync(handle)
 
@@ -256,7 +277,9 @@ def _sync(folder: Path) -> None:
 
 def _failed(what: str, failure: OSError, ending: Ending = Ending.REFUSED) -> NoReturn:
     why = (failure.strerror or "no reason given").lower()
-    hint = "run it as root, or name a folder of yours with `--state`"
-    if failure.errno not in (1, 13):
+    hint = "mend that, or name another folder with `--state`"
+    if failure.errno in (errno.EPERM, errno.EACCES):
+        hint = "run it as root, or name a folder of yours with `--state`"
+    elif failure.errno in (errno.ENOSPC, errno.EDQUOT):
         hint = "make room on that disk, or name another folder with `--state`"
     raise StoppedError(ending, error("NP759", f"{what}: {why}", hint=hint)) from None
