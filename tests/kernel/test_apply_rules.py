@@ -268,11 +268,8 @@ ODD = {
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_whatever_may_admit_comes_behind_our_jump(lab: Lab, node: Namespace, old: Build, backend: str) -> None:
-    """What iptables-nft prints of a verdict map is a rule without a target."""
     applied(lab, node, old, NODE, backend)
     scripts = {what: [f"iptables-{backend} {line}" for line in lines] for what, lines in ODD.items()}
-    if backend == "nft":
-        scripts["a verdict map"] = ['nft insert rule ip filter INPUT iifname vmap { "eth0" : accept }']
     for what, lines in scripts.items():
         for line in lines:
             done = node.run(*line.split(), lock=lab.lock)
@@ -283,6 +280,28 @@ def test_whatever_may_admit_comes_behind_our_jump(lab: Lab, node: Namespace, old
         saved = node.run(f"iptables-{backend}-save", lock=lab.lock).stdout
         first = next(line for line in saved.splitlines() if line.startswith("-A INPUT"))
         assert first.endswith("-j NETPOLICY-IN"), what
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ('insert rule ip filter INPUT iifname vmap { "eth0" : accept }', "sets or maps of nft"),
+        ("insert rule ip6 filter INPUT tcp dport { 1, 2 } accept", "sets or maps of nft"),
+        ("add table ip filter { flags dormant; }", "is dormant"),
+    ],
+)
+def test_what_iptables_nft_does_not_print_is_refused_not_passed_over(
+    lab: Lab, node: Namespace, old: Build, script: str, words: str
+) -> None:
+    applied(lab, node, old, NODE, "nft")
+    done = node.run("nft", "-f", "-", text=f"{script}\n")
+    assert done.returncode == 0, done.stderr
+    for verb, status in (("apply", 1), ("preview", 1), ("status", 1)):
+        where = ("--build", str(old.folder)) if verb != "status" else ()
+        told = asked_of(lab, node, verb, *where)
+        assert told.returncode == status
+        assert "NP766" in told.stderr
+        assert words in told.stderr
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -39,7 +39,7 @@ def first_admitting(table: LiveTable, rules: Iterable[LiveRule]) -> LiveRule | N
 def _admits(table: LiveTable, target: str, known: dict[str, bool]) -> bool:
     chain = table.chain(target)
     if chain is None:  # a chain may bear the name of a target that its family, or this machine, does not have
-        return target not in REFUSES | GOES_ON | {"RETURN"} or (not target and table.hides)
+        return target not in REFUSES | GOES_ON | {"RETURN"}
     if target not in known:
         known[target] = False  # a loop, which no kernel has, admits nothing by itself
         known[target] = any(_admits(table, rule.target[0], known) for rule in chain.rules)
