@@ -36,6 +36,7 @@ _HOLDS = {
     "ROLLED_BACK": "the rules are those from before this apply, in both families",
 }
 _LONGEST_WAIT = 600
+_NAMES = ("build", "cluster", "node", "allowed-signers", "signer", "state")
 _MOST = 200
 
 
@@ -81,7 +82,7 @@ def _seconds(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Does what the verb says; with what stops it, tells what the kernel holds then."""
-    from netpolicy.cli import UNUSABLE
+    from netpolicy.cli import INTERRUPTED, UNUSABLE
     from netpolicy.cli.tell import tell
     from netpolicy.node.stopped import StoppedError
 
@@ -98,9 +99,19 @@ def run(options: argparse.Namespace) -> int:
         if options.format == "json":
             _print_json(result=stopped.ending.name.lower().replace("_", " "), findings=_listed(stopped.found))
         return int(stopped.ending)
+    except KeyboardInterrupt:  # it may have waited until the kernel was changed
+        if options.verb != "apply":
+            raise
+        hint = "`netpolicy apply-rules status` tells what is in force"
+        print(f"netpolicy: interrupted; an apply is done wholly or not at all\n  = hint: {hint}", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _wrong_usage(options: argparse.Namespace) -> tuple[str, str] | None:
+    # An option with an empty value is one that a script could not fill: never one that was left away.
+    empty = [name for name in _NAMES if getattr(options, name.replace("-", "_")) == ""]
+    if empty:
+        return f"`--{empty[0]}` has an empty value", "give it a value, or leave it away"
     given = options.build or options.cluster
     if options.verb == "status" and (given or options.node != "self" or options.serial or options.signer):
         hint = "leave `--build`, `--cluster`, `--node` and the like away, or ask for `preview`"
@@ -171,17 +182,12 @@ def _preview(options: argparse.Namespace) -> int:
 
 
 def _apply(options: argparse.Namespace) -> int:
-    from netpolicy.cli import INTERRUPTED
     from netpolicy.cli.tell import tell
     from netpolicy.node.apply import apply, choices_of
     from netpolicy.node.host import Host
 
     bundle = _wanted(options)
-    try:
-        done = apply(Host(), bundle, _journal(options), choices_of(options.backend, options.wait, options.via))
-    except KeyboardInterrupt:
-        print("netpolicy: interrupted; `netpolicy apply-rules status` tells what is in force", file=sys.stderr)
-        return INTERRUPTED
+    done = apply(Host(), bundle, _journal(options), choices_of(options.backend, options.wait, options.via))
     tell(done.found, options)
     if options.format == "json":
         result = "applied" if done.changed else "unchanged"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -77,7 +78,8 @@ class Build:
     @property
     def present(self) -> Iterator[str]:
         """The nodes whose folders are here: a node may have got its own alone."""
-        return (name for name in self.names if (self.folder / "nodes" / name / "node.json").exists())
+        # A name that no file can have is of no folder.
+        return (name for name in self.names if os.path.exists(self.folder / "nodes" / name / "node.json"))  # noqa: PTH110
 
     @cached_property
     def statements(self) -> dict[str, StatementText]:
@@ -129,7 +131,10 @@ class Build:
         for file in sorted({*digests, *FILES}):
             data = self._bytes(f"nodes/{name}/{file}")
             self._same(f"nodes/{name}/{file}", data, digests.get(file))
-            files[file] = data.decode()
+            try:
+                files[file] = data.decode()
+            except UnicodeDecodeError:
+                self._refuse("NP755", f"`nodes/{name}/{file}` is no text")
         if class_digest(files) != identity.digest:
             self._refuse("NP755", f"the files of `{name}` are not those of its class")
         return bundle_of(identity, files, self.statements)
@@ -155,6 +160,8 @@ class Build:
             hint = AS_ROOT if denied else "name a folder that `netpolicy compile` wrote"
             found = error("NP755", f"`{path}` of build `{self.folder}` cannot be read: {why}", hint=hint)
             raise StoppedError(Ending.UNUSABLE, found) from None
+        except ValueError:
+            self._refuse("NP755", f"`{MANIFEST}` names a file that no folder can hold")
 
     def _same(self, path: str, data: bytes, digest: object) -> None:
         if _digest(data) != digest:
@@ -165,8 +172,10 @@ class Build:
 
 
 def _statement(one: Mapping[str, Any]) -> StatementText:
+    if not isinstance(one["id"], str):
+        raise ValueError("no id of a statement")
     place = f"{one['file']}:{one['line']}" if "file" in one else ""
-    return StatementText(str(one["id"]), f"{one['who']} -> {one['whom']} : {one['what']}", place)
+    return StatementText(one["id"], f"{one['who']} -> {one['whom']} : {one['what']}", place)
 
 
 def _digest(data: bytes) -> str:

@@ -79,6 +79,17 @@ class Host:
             message = f"`{path}` cannot be read: {(failure.strerror or 'no reason given').lower()}"
             raise StoppedError(Ending.UNUSABLE, error("NP753", message, hint=AS_ROOT)) from None
 
+    def hidden(self) -> list[str]:
+        """Why `iptables-nft-save` does not print all that its tables hold; empty where it does."""
+        from netpolicy.node.nftables import hidden
+
+        try:
+            return hidden()
+        except OSError as failure:
+            why = os.strerror(failure.errno or 0).lower()
+            message = f"the kernel does not tell the tables of nftables: {why}"
+            raise StoppedError(Ending.UNUSABLE, error("NP766", message, hint=AS_ROOT)) from None
+
     def voice(self) -> Voice:
         """python-iptables, in a process of its own; BackendUnavailableError when that cannot be started."""
         from netpolicy.node.legacy import start_voice

@@ -166,7 +166,7 @@ class Journal:
         except (OSError, *_BROKEN, StoppedError):
             return None
 
-    def holds(self, bundle: Bundle) -> bool:
+    def keeps(self, bundle: Bundle) -> bool:
         """True when the bundle is kept, to the byte."""
         home = self.folder / KEPT / bundle.identity.digest
         try:
@@ -194,7 +194,7 @@ class Journal:
 
     def _tidy(self) -> None:
         """Only the two last classes are kept: the one in force, and the one before."""
-        kept = sorted((self.folder / KEPT).iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        kept = sorted((self.folder / KEPT).iterdir(), key=lambda path: path.lstat().st_mtime_ns)
         for path in kept[:-2]:
             shutil.rmtree(path, ignore_errors=True)
 
@@ -282,7 +282,7 @@ def _sync(folder: Path) -> None:
 
 def _failed(what: str, failure: OSError, ending: Ending = Ending.REFUSED) -> NoReturn:
     why = (failure.strerror or "no reason given").lower()
-    hint = "name another folder with `--state`"
+    hint = "mend that, or name another folder with `--state`"
     if failure.errno in (errno.EPERM, errno.EACCES):
         hint, ending = AS_ROOT, Ending.UNUSABLE if ending is Ending.REFUSED else ending
     elif failure.errno in (errno.ENOSPC, errno.EDQUOT):

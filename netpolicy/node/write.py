@@ -31,7 +31,8 @@ class Restore:
 
     def write(self, family: Family, text: str) -> None:
         tool = self.backend.tool(family, "restore")
-        answer = self.host.run(tool, "--noflush", "-w", str(self.wait), text=text, within=self.wait + _PATIENCE)
+        seconds = str(max(self.wait, 1))  # `-w 0` waits without end
+        answer = self.host.run(tool, "--noflush", "-w", seconds, text=text, within=self.wait + _PATIENCE)
         if answer.status:
             raise StoppedError(Ending.REFUSED, refused(tool, answer, self.wait))
 

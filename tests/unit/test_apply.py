@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from netpolicy.diagnostic import Severity
 from netpolicy.node.apply import Choices, apply, choices_of, refusals
 from netpolicy.node.backend import Backend, read_live
 from netpolicy.node.bundle import Bundle
@@ -93,6 +94,30 @@ def test_where_all_is_in_force_nothing_is_written(machine: Machine, journal: Jou
     assert (done.changed, done.found) == (False, ())
     assert machine.writes == []
     assert {path: path.stat().st_mtime_ns for path in journal.folder.rglob("*")} == before
+
+
+def test_what_was_applied_and_is_no_longer_kept_is_kept_again(machine: Machine, journal: Journal) -> None:
+    """Else nobody could compare with it, and every later apply would have nothing to do."""
+    applied(machine, OLD, journal)
+    for path in (journal.folder / "kept").rglob("*"):
+        if path.is_dir():
+            continue
+        path.write_bytes(path.read_bytes().replace(b"e", b"E"))
+        done = apply(machine, OLD, journal, AUTO)
+        assert (done.changed, machine.writes) == (False, [])
+        kept = journal.kept(OLD.identity.digest)
+        assert kept is not None, path
+        assert kept.files == OLD.files
+    shutil.rmtree(journal.folder / "kept")
+    apply(machine, OLD, journal, AUTO)
+    assert journal.kept(OLD.identity.digest) is not None
+
+
+def test_a_policy_that_refuses_what_we_admit_is_told_at_every_apply(machine: Machine, journal: Journal) -> None:
+    machine.filters[Family.V4].policies["INPUT"] = "DROP"
+    for _ in range(2):
+        found = apply(machine, OLD, journal, AUTO).found
+        assert [(one.code, one.severity) for one in found] == [("NP817", Severity.WARNING)]
 
 
 def test_both_families_are_loaded_before_the_first_is_flipped(machine: Machine, journal: Journal) -> None:
@@ -385,10 +410,10 @@ def test_what_is_kept_heals_when_nothing_else_is_to_do(machine: Machine, journal
     else:
         path = home / "files" / spoil if spoil == "rules.v4" else home / spoil
         path.write_bytes(path.read_bytes() + b" ")
-    assert not journal.holds(OLD)
+    assert not journal.keeps(OLD)
     assert apply(machine, OLD, journal, AUTO).changed is False
     assert machine.writes == []
-    assert journal.holds(OLD)
+    assert journal.keeps(OLD)
     assert journal.kept(OLD.identity.digest) is not None
 
 

@@ -162,6 +162,9 @@ def test_a_name_that_is_almost_right_is_suggested(compiled: Path) -> None:
         lambda tree: tree["identities"].update({NODE: None}),
         lambda tree: [one["files"].pop("rules.v6") for one in tree["classes"].values()],
         lambda tree: [one.update(files=3) for one in tree["classes"].values()],
+        lambda tree: [one["files"].update({"a\0b": ""}) for one in tree["classes"].values()],
+        lambda tree: [one["files"].update({"\ud800": ""}) for one in tree["classes"].values()],
+        lambda tree: tree["statements"][0].update(id={}),
     ],
 )
 def test_a_manifest_that_is_whole_and_wrong_is_refused(
@@ -175,6 +178,23 @@ def test_what_is_sealed_again_without_a_change_is_taken(folder: Path) -> None:
     """What is refused above is refused for what it says."""
     resealed(folder, lambda tree: tree)
     assert Build(folder).bundle(NODE).identity.node == NODE
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b", "\ud800"])
+def test_a_name_that_no_folder_can_have_is_of_no_folder(folder: Path, name: str) -> None:
+    for key in ("nodes", "identities"):
+        resealed(folder, lambda tree, key=key: tree[key].update({name: ""}))  # type: ignore[misc]
+    assert tuple(Build(folder).present) == ("db", "web1", "web2")
+
+
+def test_a_file_that_is_no_text_is_refused_though_the_manifest_names_it(folder: Path) -> None:
+    path = folder / "nodes" / NODE / "rules.v4"
+    path.write_bytes(path.read_bytes() + b"\xff")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    resealed(folder, lambda tree: tree["classes"][tree["nodes"][NODE]]["files"].update({"rules.v4": digest}))
+    failure = refusal(folder)
+    assert [one.code for one in failure.found] == ["NP755"]
+    assert "is no text" in failure.found[0].message
 
 
 def test_files_that_the_manifest_names_and_that_are_no_class_are_refused(folder: Path) -> None:
