@@ -55,9 +55,8 @@ class Host:
             )
         except subprocess.TimeoutExpired:
             message = f"`{' '.join(command)}` did not end within {within:g} seconds"
-            raise StoppedError(
-                Ending.UNKNOWN, error("NP753", message, hint="it was killed; see what held it")
-            ) from None
+            ending = Ending.UNUSABLE if _reads(command) else Ending.UNKNOWN
+            raise StoppedError(ending, error("NP753", message, hint="it was killed; see what held it")) from None
         except OSError as failure:
             message = f"`{command[0]}` cannot be run: {(failure.strerror or 'no reason given').lower()}"
             raise StoppedError(Ending.UNUSABLE, error("NP753", message)) from None
@@ -85,6 +84,9 @@ class Host:
 
         try:
             return hidden()
+        except ImportError:
+            hint = "install it with `pip install 'netpolicy[node]'`"
+            raise StoppedError(Ending.UNUSABLE, error("NP753", "pyroute2 is not installed", hint=hint)) from None
         except OSError as failure:
             why = os.strerror(failure.errno or 0).lower()
             message = f"the kernel does not tell the tables of nftables: {why}"
@@ -105,6 +107,11 @@ class Host:
 
 
 AS_ROOT = "run it as root"
+
+
+def _reads(command: tuple[str, ...]) -> bool:
+    """True for what only looks, so that nothing is left half done when it is killed."""
+    return command[0].endswith("-save") or command[1:2] in {("save",), ("list",)}
 
 
 def _path() -> str:

@@ -275,7 +275,7 @@ def test_whatever_may_admit_comes_behind_our_jump(lab: Lab, node: Namespace, old
             done = node.run(*line.split(), lock=lab.lock)
             assert done.returncode == 0, done.stderr
         drifted = asked_of(lab, node, "status", "--format", "json")
-        assert "NP808" in {one["code"] for one in said(drifted)["drift"]}, what
+        assert "NP808" in {one["code"] for one in said(drifted)["findings"]}, what
         applied(lab, node, old, NODE, backend)
         saved = node.run(f"iptables-{backend}-save", lock=lab.lock).stdout
         first = next(line for line in saved.splitlines() if line.startswith("-A INPUT"))
@@ -339,6 +339,7 @@ def test_rules_that_others_add_while_we_apply_are_all_there_afterwards(
             done = node.run(f"{table}-{backend}", "-w", "30", "-A", "f2b-sshd", *rule, lock=lab.lock)
             assert done.returncode == 0, done.stderr
             banned[0] += 1
+            ended.wait(0.02)
 
     thread = threading.Thread(target=ban)
     thread.start()
