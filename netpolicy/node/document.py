@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from netpolicy import __version__
+from netpolicy.diagnostic import Diagnostic
 from netpolicy.node.bundle import StatementText
 from netpolicy.node.drift import Drift
 from netpolicy.node.findings import finding, severity, statements, wanted_text
+from netpolicy.report.findings import as_list
 from netpolicy.targets.iptables.drift import Difference
 from netpolicy.targets.iptables.hits import NOT_STATEMENTS, Hit, never
 
@@ -38,6 +40,16 @@ def document(one: Drift, *, with_hits: bool) -> dict[str, Any]:
         "in_force": one.in_force,
         "differences": [_difference(each, one.bundle.statements) for each in one.differences],
         "hits": _hits(one.hits, one.bundle.statements) if with_hits and one.hits is not None else None,
+    }
+
+
+def unread(found: Iterable[Diagnostic]) -> dict[str, Any]:
+    """What is told where nothing could be compared: why, and that nobody knows."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "tool": {"name": "netpolicy", "version": __version__},
+        "in_force": None,
+        "findings": as_list(found),
     }
 
 

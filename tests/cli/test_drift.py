@@ -145,6 +145,19 @@ def test_a_text_that_was_cut_is_unreadable(build: Path, dump: Path) -> None:
     assert "NP766" in outcome.err
 
 
+@pytest.mark.parametrize("what", ["no dump", "a cut text", "no build"])
+def test_json_tells_why_nothing_could_be_compared(build: Path, dump: Path, what: str) -> None:
+    if what == "a cut text":
+        edited(dump, "COMMIT\n", "")
+    build, dump = (build / "none" if what == "no build" else build), (dump / "none" if what == "no dump" else dump)
+    outcome = drift(build, dump, "--format", "json")
+    assert outcome.status == 2
+    told = json.loads(outcome.out)
+    assert told["in_force"] is None
+    assert [one["severity"] for one in told["findings"]] == ["error"]
+    assert told["findings"][0]["message"] in outcome.err
+
+
 def test_bytes_that_are_no_text_in_a_rule_of_others_do_no_harm(build: Path, dump: Path) -> None:
     raw = (dump / "rules.v4").read_bytes()
     (dump / "rules.v4").write_bytes(

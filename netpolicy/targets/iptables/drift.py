@@ -87,6 +87,12 @@ def differences(live: Live, wanted: Ruleset) -> list[Difference]:
     return [*found, *_of_sets(live, wanted, {family for family in replaced if family is not None})]
 
 
+def policies(live: Live, wanted: Ruleset) -> list[Difference]:
+    """The policies that are not ACCEPT; they are nobody's difference, and may refuse what we admit."""
+    families = (_Family(live.table(family), wanted.table(family)) for family in FAMILIES)
+    return [one for each in families for one in each.policies()]
+
+
 def generation_of(name: str) -> str:
     """The eight digits in the name of a generation's chain; empty for another name."""
     found = _GENERATION.fullmatch(name)
