@@ -16,6 +16,7 @@ from netpolicy.node.drift import of_texts
 from netpolicy.node.findings import finding
 from netpolicy.node.listening import listening_findings
 from netpolicy.node.machine import check
+from netpolicy.node.overruled import overruled
 from netpolicy.pages import codes, page, title
 from netpolicy.policy.citation import of_policy
 from netpolicy.policy.clusterfile import read_cluster
@@ -123,7 +124,7 @@ def drifted(code: str, section: str) -> list[Diagnostic]:
     held, problems = of_texts(*listed(code, section).values())
     assert wanted is not None
     assert not found + problems
-    return [finding(one, {}) for one in differences(held.live, wanted)]
+    return [*(finding(one, {}) for one in differences(held.live, wanted)), *overruled(held.live, wanted)]
 
 
 def told(code: str, section: str) -> list[Diagnostic]:

@@ -68,6 +68,11 @@ MUTATIONS: dict[str, tuple[str, set[Kind], bool]] = {
     "others lead into ours": ("iptables -N theirs; iptables -A theirs -j NETPOLICY-IN", {Kind.ENTERED}, False),
     "a chain is left": ("iptables -N NP-IN-0a1b2c3d-t", {Kind.CHAIN_LEFT}, False),
     "a policy": ("iptables -P INPUT DROP", {Kind.POLICY}, False),
+    "others refuse all behind": (
+        "iptables -N f2b; iptables -A f2b -j REJECT; iptables -A INPUT -j f2b",
+        {Kind.REFUSED},
+        False,
+    ),
     "IPv6 alone": ("ip6tables -D INPUT 1", {Kind.JUMP_MISSING}, False),
     "others refuse ahead": (f"{REFUSING}; iptables -I INPUT 1 -j f2b", set(), False),
 }

@@ -13,6 +13,7 @@ from netpolicy.node.findings import finding, statements
 from netpolicy.packet.addresses import FAMILIES, Family
 from netpolicy.targets.iptables.consequence import Consequence
 from netpolicy.targets.iptables.drift import Difference, Kind, differences
+from netpolicy.targets.iptables.overruled import overruling
 from netpolicy.targets.iptables.rules import Return, Rule, Ruleset
 from netpolicy.targets.iptables.standing import standing
 from tests.compiling import compiled, read_back
@@ -79,6 +80,22 @@ def foreign(options: str, *chains: str) -> Mutation:
         for one in chains:
             dump = declared(dump, one.split()[0])
         return dump.before(JUMP, *(f"-A {one}" for one in chains), f"-A INPUT {options}")
+
+    return change
+
+
+def behind(*options: str) -> Mutation:
+    """Rules of others behind our jump."""
+    return lambda dump: dump.after(JUMP, *(f"-A INPUT {one}" for one in options))
+
+
+def foreign_behind(options: str, *rules: str) -> Mutation:
+    """A rule of others behind our jump, and the rules of their chains."""
+
+    def change(dump: Dump) -> Dump:
+        for one in dict.fromkeys(rule.split()[0] for rule in rules):
+            dump = declared(dump, one)
+        return dump.after(JUMP, f"-A INPUT {options}", *(f"-A {one}" for one in rules))
 
     return change
 
@@ -200,12 +217,38 @@ SINGLE: dict[str, tuple[Mutation, str, Consequence]] = {
         "NP817",
         NOTHING,
     ),
+    "a policy refuses what nobody sends on": (
+        lambda dump: dump.swap(":FORWARD ACCEPT", ":FORWARD DROP"),
+        "NP817",
+        NOTHING,
+    ),
+    "others refuse all behind us": (behind("-j DROP"), "NP819", CLOSES),
+    "others reject all behind us": (behind("-j REJECT --reject-with icmp-host-prohibited"), "NP819", CLOSES),
+    "others admit some behind us, and refuse the rest": (behind("-p tcp -j ACCEPT", "-j DROP"), "NP819", CLOSES),
+    "a chain of others refuses all behind us": (foreign_behind("-j theirs", "theirs -j DROP"), "NP819", CLOSES),
+    "-g to a chain of others that refuses all": (foreign_behind("-g theirs", "theirs -j DROP"), "NP819", CLOSES),
+    "a chain of others logs and bans, then refuses all": (
+        foreign_behind(
+            "-j theirs", "theirs -j LOG", "theirs -s 192.0.2.9/32 -j DROP", "theirs -j deeper", "deeper -j DROP"
+        ),
+        "NP819",
+        CLOSES,
+    ),
+    "others refuse all ahead of us": (foreign("-j DROP"), "NP819", CLOSES),
 }
 HARMLESS: dict[str, Mutation] = {
     "nothing": lambda dump: dump,
     "others refuse ahead of us": foreign("-j f2b", "f2b -s 192.0.2.9/32 -j REJECT --reject-with icmp-port-unreachable"),
     "others log ahead of us": foreign('-j LOG --log-prefix "all of it: "'),
     "others admit behind us": lambda dump: dump.after(JUMP, "-A INPUT -p tcp -j ACCEPT"),
+    "others ban behind us": behind("-s 192.0.2.9/32 -j DROP"),
+    "others ban in a chain behind us": foreign_behind("-j f2b", "f2b -s 192.0.2.9/32 -j DROP", "f2b -j RETURN"),
+    "a chain of others lets some go back, then refuses": foreign_behind(
+        "-j f2b", "f2b -p tcp -j RETURN", "f2b -j DROP"
+    ),
+    "a chain of others that is asked for some refuses all": foreign_behind("-p tcp -j f2b", "f2b -j DROP"),
+    "others admit all, then refuse": behind("-j ACCEPT", "-j DROP"),
+    "others admit all, and a policy refuses": lambda dump: behind("-j ACCEPT")(policy(dump)),
     "chains of others": foreign("-j f2b", "f2b -j RETURN"),
     "sets of others": sets("", "create theirs hash:mac timeout 9\n"),
     "chains declared in another order": lambda dump: declared(dump.swap(":NETPOLICY-IN - [0:0]\n", ""), "NETPOLICY-IN"),
@@ -213,7 +256,7 @@ HARMLESS: dict[str, Mutation] = {
 
 
 def found(dump: Dump) -> list[Difference]:
-    return differences(dump.live, built()[0])
+    return [*differences(dump.live, built()[0]), *overruling(dump.live, built()[0])]
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -235,7 +278,7 @@ def test_what_is_found_is_what_an_apply_would_mend(name: str) -> None:
     """But for what is not ours to mend, drift and the standing that an apply looks at agree."""
     change, code, _ = SINGLE[name]
     stands = standing(change(built()[1]).live, built()[0]).in_force
-    assert stands is (code in ("NP813", "NP814", "NP817"))
+    assert stands is (code in ("NP813", "NP814", "NP817", "NP819"))
 
 
 def codes(dump: Dump) -> list[str]:

@@ -1,6 +1,7 @@
 """In what a kernel differs from what it must hold: by meaning, rule by rule, jump by jump and set by set.
 
-Rules of others are no drift as long as they only refuse. What bears a name of ours and cannot be read always is.
+Rules of others are no drift as long as they only refuse (those that refuse all are in `overruled.py`). What bears a
+name of ours and cannot be read always is.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from netpolicy.diagnostic import Diagnostic
-from netpolicy.netfilter import BASELINE, DEFAULT
 from netpolicy.packet.addresses import FAMILIES, Family, address_text, networks
 from netpolicy.packet.intervals import Intervals, difference
 from netpolicy.targets.iptables.admits import first_admitting
@@ -19,7 +19,7 @@ from netpolicy.targets.iptables.align import Edit, RuleDifference, align
 from netpolicy.targets.iptables.consequence import Consequence, changed_set, refusing
 from netpolicy.targets.iptables.live import STABLE, Live, LiveRule, LiveTable, is_our_chain
 from netpolicy.targets.iptables.normal import BUILT_IN
-from netpolicy.targets.iptables.rules import AddressList, Chain, Goto, InSet, Jump, Return, Rule, Ruleset, Table
+from netpolicy.targets.iptables.rules import AddressList, Chain, Goto, InSet, Jump, Rule, Ruleset, Table
 from netpolicy.targets.iptables.standing import equal
 
 _GENERATION = re.compile(r"NP-(?:IN|FWD|OUT)-([0-9a-f]{8})(?:-.*)?")
@@ -49,6 +49,7 @@ class Kind(Enum):
     CHAIN_LEFT = "chain left over"
     SET_LEFT = "set left over"
     POLICY = "policy"
+    REFUSED = "refused by others"
     OTHER_BACKEND = "other backend"
 
 
@@ -107,7 +108,7 @@ def _of_family(live: LiveTable, wanted: Table) -> list[Difference]:
     if not any(True for _ in live.ours):
         return [Difference(Kind.NOT_LOADED, live.family, "", Consequence.OPENS)]
     one = _Family(live, wanted)
-    return [*one.jumps(), *one.chains(), *one.entered(), *one.left(), *one.policies()]
+    return [*one.jumps(), *one.chains(), *one.entered(), *one.left()]
 
 
 class _Family:
@@ -231,28 +232,6 @@ class _Family:
         for chain in self.live.ours:
             if chain.name not in names and generation_of(chain.name) not in self.others:
                 yield self.differs(Kind.CHAIN_LEFT, chain.name)
-
-    # Policies, which are never ours.
-
-    def policies(self) -> Iterator[Difference]:
-        """Policies that refuse what we admit, when no rule behind our jump may admit it."""
-        for built_in in BUILT_IN:
-            chain = self.live.chain(built_in)
-            if chain is None or chain.policy in ("ACCEPT", ""):
-                continue
-            behind = [one for one in chain.rules if not is_our_chain(one.target[0])]
-            shut = first_admitting(self.live, behind) is None and (built_in != "FORWARD" or self._forwards())
-            does = Consequence.CLOSES if shut else Consequence.NOTHING
-            yield self.differs(Kind.POLICY, built_in, does, found=(chain.policy,))
-
-    def _forwards(self) -> bool:
-        """True when some statement admits what is sent on."""
-        return any(
-            isinstance(rule.target, Return) and rule.comment not in (BASELINE, DEFAULT)
-            for chain in self.wanted.chains
-            if chain.name.startswith("NP-FWD-")
-            for rule in chain.rules
-        )
 
 
 def _target(rule: Rule) -> str:
