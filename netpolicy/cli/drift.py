@@ -107,7 +107,7 @@ def _held(options: argparse.Namespace, *, inventory: bool) -> tuple[Held, list[D
         from netpolicy.node.host import Host
 
         asked = None if options.backend == "auto" else Backend(options.backend)
-        return of_kernel(Host(), asked, sets=inventory), []
+        return of_kernel(Host(), asked, sets=inventory, named=True), []
     paths = [
         Path(file) if file else Path(options.dump, name) if options.dump else None
         for file, name in zip(given, _TEXTS, strict=True)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from netpolicy.diagnostic import Diagnostic, error, has_errors
-from netpolicy.node.backend import Backend, Observed, choose, live, observe
+from netpolicy.node.backend import Backend, Observed, choose, live, not_in_use, observe
 from netpolicy.node.bundle import Bundle
 from netpolicy.node.findings import finding
 from netpolicy.node.host import Host
-from netpolicy.node.stopped import StoppedError
+from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.packet.addresses import FAMILIES, Family
 from netpolicy.source import Source, Span
 from netpolicy.targets.iptables.consequence import Consequence
@@ -78,13 +78,16 @@ def drift(held: Held, bundle: Bundle) -> Drift:
     return Drift(held, bundle, found, hits(held.live, bundle.ruleset))
 
 
-def of_kernel(host: Host, asked: Backend | None = None, *, sets: bool = True) -> Held:
+def of_kernel(host: Host, asked: Backend | None = None, *, sets: bool = True, named: bool = False) -> Held:
     """What the kernel holds in the backend that is asked for, else in the one that holds our chains, or any rules.
 
-    A tool that is not there stops us: what nobody could look at is not missing. `sets` says that there must be some.
+    A tool that is not there stops us: what nobody could look at is not missing. `sets` says that there must be some,
+    and `named` that a person asks for the backend: if only the other one holds our chains, we are stopped.
     """
     observed = observe(host)
     backend = _judged(host, observed, asked)
+    if named and asked is not None and _has_ours(observed, asked.other) and not _has_ours(observed, asked):
+        raise StoppedError(Ending.REFUSED, not_in_use(observed, asked))
     for tool in (*(backend.tool(family, "save") for family in FAMILIES), *(("ipset",) if sets else ())):
         if not host.has(tool):
             host.run(tool)

@@ -163,7 +163,8 @@ def test_the_state_folder_is_that_of_the_journal() -> None:
 def test_without_a_dump_the_kernel_is_asked(state: Path, dump: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Backend | None, bool]] = []
 
-    def of_kernel(_: Host, backend: Backend | None, *, sets: bool) -> Held:
+    def of_kernel(_: Host, backend: Backend | None, *, sets: bool, named: bool) -> Held:
+        assert named
         asked.append((backend, sets))
         v4, v6, held = (Source(name, (dump / name).read_text(encoding="utf-8")) for name in FILES)
         return replace(of_texts(v4, v6, held)[0], backend="iptables-nft")
