@@ -113,18 +113,15 @@ def _wrong_usage(options: argparse.Namespace) -> tuple[str, str] | None:
 
 def _wanted(options: argparse.Namespace) -> Bundle:
     """The ruleset of this very machine; a machine that is another one is a StoppedError."""
-    from netpolicy.cli.node_rules import SELF, compiled, from_build
-    from netpolicy.node.addresses import held, wrong_node
-    from netpolicy.node.stopped import Ending, StoppedError
+    from netpolicy.cli.node_rules import SELF, compiled, from_build, must_be_here
 
     if options.cluster:
         bundle = compiled(options.cluster, options.node, options.serial)
     else:
         signed = (Path(options.allowed_signers), options.signer) if options.signer else None
         bundle = from_build(options.build, options.node, signed=signed)
-    wrong = wrong_node(bundle.identity, held()) if options.node != SELF else []
-    if wrong:
-        raise StoppedError(Ending.REFUSED, *wrong)
+    if options.node != SELF:
+        must_be_here(bundle.identity)
     return bundle
 
 

@@ -83,7 +83,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _wanted(options: argparse.Namespace) -> Bundle:
-    """The ruleset of the node."""
+    """The ruleset of the node. A live kernel is compared with that of its own node alone, else we are stopped."""
+    from netpolicy.cli.node_rules import SELF, must_be_here
+
+    bundle = _named(options)
+    if not _is_dump(options) and options.node != SELF:
+        must_be_here(bundle.identity)
+    return bundle
+
+
+def _named(options: argparse.Namespace) -> Bundle:
     from netpolicy.cli.node_rules import SELF, applied, applied_node, compiled, from_build
 
     if not (options.cluster or options.build):
