@@ -77,7 +77,7 @@ def _seconds(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Does what the verb says; with what stops it, tells what the kernel holds then."""
     from netpolicy.cli import UNUSABLE
-    from netpolicy.cli.tell import tell
+    from netpolicy.cli.tell import stop
     from netpolicy.node.stopped import StoppedError
 
     wrong = _wrong_usage(options)
@@ -87,9 +87,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         return {"preview": _preview, "apply": _apply, "status": _status}[options.verb](options)
     except StoppedError as stopped:
-        tell(stopped.found, options)
-        if options.format == "json":
-            _print_json(result=stopped.ending.name.lower().replace("_", " "), findings=_listed(stopped.found))
+        stop(stopped.found, options, stopped.ending.name.lower().replace("_", " "))
         return int(stopped.ending)
 
 

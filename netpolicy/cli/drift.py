@@ -25,6 +25,7 @@ EXAMPLES = (
 )
 _BACKENDS = ("auto", "iptables-legacy", "iptables-nft")
 STATE = "/var/lib/netpolicy"
+_STOPPED = "unusable"
 _TEXTS = ("rules.v4", "rules.v6", "sets.ipset")
 
 
@@ -57,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints what differs; with what cannot be read, why."""
     from netpolicy.cli import UNUSABLE, WRONG
-    from netpolicy.cli.tell import tell
+    from netpolicy.cli.tell import stop, tell
     from netpolicy.node.drift import drift
     from netpolicy.node.stopped import StoppedError
 
@@ -65,16 +66,16 @@ def run(options: argparse.Namespace) -> int:
         bundle = _wanted(options)
         held, problems = _held(options, inventory=bool(bundle.ruleset.sets))
     except StoppedError as stopped:
-        tell(stopped.found, options)
+        stop(stopped.found, options, _STOPPED)
         return UNUSABLE
     if problems:
-        tell(problems, options)
+        stop(problems, options, _STOPPED)
         return UNUSABLE
     one = drift(held, bundle)
     if options.format == "json":
         _print_json(one, options)
     else:
-        tell(one.found, options)
+        tell(one.found, options, as_given=True)
         _print_text(one, options)
     return 0 if one.in_force else WRONG
 
@@ -175,12 +176,12 @@ def _print_hits(one: Drift) -> None:
     from netpolicy.report.hits import as_table
 
     if one.hits is None:
-        hint = "save it with `iptables-save -c` and `ip6tables-save -c`"
-        print(f"no hits: what was read has no counters of our rules; {hint}", file=sys.stderr)
+        print(f"no hits: {one.no_hits}", file=sys.stderr)
         return
     texts = one.bundle.statements
     rows = [
-        (hit.packets, hit.octets, ", ".join(hit.statements), flow_of(hit.statements, texts) or "") for hit in one.hits
+        (hit.packets, hit.octets, ", ".join(hit.statements), flow_of(hit.statements, texts, with_place=True))
+        for hit in one.hits
     ]
     print(as_table(rows, shutil.get_terminal_size((120, 50)).columns))
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from netpolicy.diagnostic import Diagnostic, error, has_errors
 from netpolicy.node.backend import Backend, Observed, choose, live, not_in_use, observe
 from netpolicy.node.bundle import Bundle
-from netpolicy.node.findings import finding
+from netpolicy.node.findings import finding, severity
 from netpolicy.node.host import Host
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.packet.addresses import FAMILIES, Family
 from netpolicy.source import Source, Span
 from netpolicy.targets.iptables.consequence import Consequence
 from netpolicy.targets.iptables.drift import Difference, Kind, differences, generation
-from netpolicy.targets.iptables.hits import Hit, hits
+from netpolicy.targets.iptables.hits import Hit, hits, uncounted
 from netpolicy.targets.iptables.live import Live, LiveTable, is_our_chain, read_our_sets, read_table
 from netpolicy.targets.iptables.overruled import overruling
 
@@ -41,6 +41,18 @@ class Drift:
     bundle: Bundle
     differences: tuple[Difference, ...]
     hits: list[Hit] | None = field(default=None)
+
+    @property
+    def no_hits(self) -> str:
+        """Why there are no hits; empty where there are."""
+        if self.hits is not None:
+            return ""
+        lacking = uncounted(self.held.live, self.bundle.ruleset)
+        if not lacking:
+            return "no rule of ours was read"
+        names = " and ".join(f"IPv{family.value}" for family in lacking)
+        tools = " and ".join(f"`{_tool(family)} -c`" for family in lacking)
+        return f"the rules of {names} have no counters; save them with {tools}"
 
     @property
     def found(self) -> list[Diagnostic]:
@@ -73,9 +85,18 @@ class Drift:
 
 
 def drift(held: Held, bundle: Bundle) -> Drift:
-    """What differs, and what was counted."""
+    """What differs, what weighs most and what opens first, and what was counted."""
     found = (*held.others, *differences(held.live, bundle.ruleset), *overruling(held.live, bundle.ruleset))
-    return Drift(held, bundle, found, hits(held.live, bundle.ruleset))
+    return Drift(held, bundle, tuple(sorted(found, key=_weight)), hits(held.live, bundle.ruleset))
+
+
+def _weight(one: Difference) -> tuple[int, int, int, str, int]:
+    """Errors first, those that open first, then by family, chain and number."""
+    number = (one.live or one.wanted or (0,))[0]
+    return severity(one).rank, _WORST.index(one.consequence), one.family.value if one.family else 0, one.name, number
+
+
+_WORST = (Consequence.OPENS, Consequence.EITHER, Consequence.CLOSES, Consequence.NOTHING)
 
 
 def of_kernel(host: Host, asked: Backend | None = None, *, sets: bool = True, named: bool = False) -> Held:
@@ -116,9 +137,12 @@ def _lacks_filter(source: Source, table: LiveTable) -> list[Diagnostic]:
     """An empty text is what a full disk leaves, or a tool without its privilege."""
     if table.chain("INPUT") is not None:
         return []
-    tool = Backend.NFT.tool(table.family, "save").replace("-nft", "")
-    hint = f"save it again, with `{tool} -c` as root; a kernel without that table is compared without a dump"
+    hint = f"save it with `{_tool(table.family)} -c` as root; a kernel without that table is compared without a dump"
     return [error("NP766", f"`{source.name}` has no table `filter`", hint=hint)]
+
+
+def _tool(family: Family) -> str:
+    return "iptables-save" if family is Family.V4 else "ip6tables-save"
 
 
 def _no_sets(source: Source) -> list[Diagnostic]:

@@ -7,11 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from netpolicy.node.drift import Drift
-from netpolicy.node.findings import finding
 from netpolicy.node.journal import Record
 from netpolicy.node.preview import Preview
 from netpolicy.packet.addresses import Family
-from netpolicy.report.findings import as_list
+from netpolicy.report.findings import as_value
 
 
 def preview_value(one: Preview) -> dict[str, Any]:
@@ -40,7 +39,7 @@ def status_value(record: Record, one: Drift | None, seen: Mapping[Family, int] |
         "last_apply": told,
         "in_force": one is not None and one.in_force,
         "generation": _generation(one) if one else None,
-        "drift": as_list(finding(each, one.bundle.statements) for each in one.differences) if one else None,
+        "drift": [as_value(each) for each in one.found] if one else None,
         "packets_seen": {f"v{family.value}": count for family, count in seen.items()} if seen else None,
     }
 

@@ -84,10 +84,10 @@ def test_leftovers_are_no_drift(build: Path, dump: Path) -> None:
 
 def test_json_tells_the_same(build: Path, dump: Path) -> None:
     assert document(build, dump)["in_force"] is True
-    assert document(build, dump)["differences"] == []
+    assert document(build, dump)["findings"] == []
     without(dump, SSH)
     found = document(build, dump)
-    (one,) = found["differences"]
+    (one,) = found["findings"]
     assert (found["format_version"], found["node"], found["in_force"], found["hits"]) == (1, "core", False, None)
     assert (one["code"], one["severity"], one["kind"], one["consequence"]) == (
         "NP801",
@@ -216,21 +216,95 @@ def test_hits_are_added_up_by_statement(build: Path, dump: Path) -> None:
     )
     found = document(build, dump, "--hits")["hits"]
     ssh = next(one for one in found["lines"] if one["statements"] == ["10dbe658"])
+    (place,) = ssh.pop("places")
+    assert place.startswith("als/seed.netpol:")
     assert ssh == {"statements": ["10dbe658"], "flow": "all -> all : ssh", "packets": 2000, "bytes": 90000}
-    assert found["lines"][0] == ssh
+    assert found["lines"][0] is ssh
     assert {"baseline", "default"} <= {name for one in found["lines"] for name in one["statements"]}
     assert "10dbe658" not in found["never"]
     assert found["never"]
     outcome = drift(build, dump, "--hits")
     assert "2,000" in outcome.out
+    assert f"all -> all : ssh ({place})" in outcome.out
     assert outcome.out.index("all -> all : ssh") < outcome.out.index("always open")
 
 
 def test_a_dump_without_counters_has_no_hits(build: Path, dump: Path) -> None:
     for name in ("rules.v4", "rules.v6"):
-        text = (dump / name).read_text(encoding="utf-8")
-        (dump / name).write_text(text.replace("[7:420] ", ""), encoding="utf-8")
+        uncounted(dump, name)
     outcome = drift(build, dump, "--hits")
     assert outcome.status == 0
-    assert "no counters" in outcome.err
+    assert "no hits: the rules of IPv4 and IPv6 have no counters" in outcome.err
     assert document(build, dump, "--hits")["hits"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "tool"), [("rules.v4", "IPv4", "iptables-save"), ("rules.v6", "IPv6", "ip6tables-save")]
+)
+def test_half_a_count_is_none(build: Path, dump: Path, name: str, family: str, tool: str) -> None:
+    """Zeros for the family that was saved without counters would look like statements that nobody needs."""
+    uncounted(dump, name)
+    why = f"the rules of {family} have no counters; save them with `{tool} -c`"
+    outcome = drift(build, dump, "--hits")
+    assert (outcome.status, outcome.err) == (0, f"no hits: {why}\n")
+    found = document(build, dump, "--hits")
+    assert (found["hits"], found["no_hits"]) == (None, why)
+    assert document(build, dump)["no_hits"] is None
+
+
+def uncounted(dump: Path, name: str) -> None:
+    """The text was saved without `-c`."""
+    text = (dump / name).read_text(encoding="utf-8")
+    (dump / name).write_text(text.replace("[7:420] ", ""), encoding="utf-8")
+
+
+def test_a_finding_has_the_keys_of_every_finding(build: Path, dump: Path) -> None:
+    edited(dump, "[7:420] -A INPUT", "[7:420] -A INPUT -s 192.0.2.9/32 -j ACCEPT\n[7:420] -A INPUT")
+    (one,) = document(build, dump)["findings"]
+    assert set(one) == {
+        *("code", "severity", "message", "hint", "notes", "place"),
+        *("kind", "consequence", "family", "name", "wanted", "live", "found", "lacking", "statements"),
+    }
+    number = (dump / "rules.v4").read_text(encoding="utf-8").split("192.0.2.9/32")[0].count("\n") + 1
+    assert one["place"] == f"{dump / 'rules.v4'}:{number}"
+
+
+def test_what_stops_it_is_told_in_json_too(build: Path, dump: Path) -> None:
+    edited(dump, "COMMIT\n", "")
+    cut = drift(build, dump, "--format", "json")
+    (dump / "rules.v4").unlink()
+    gone = drift(build, dump, "--format", "json")
+    for outcome, code in ((cut, "NP766"), (gone, "NP818")):
+        assert outcome.status == 2
+        assert code in outcome.err
+        told = json.loads(outcome.out)
+        assert set(told) == {"format_version", "tool", "result", "findings"}
+        assert (told["format_version"], told["tool"]["name"], told["result"]) == (1, "netpolicy", "unusable")
+        assert [one["code"] for one in told["findings"]] == [code]
+
+
+def test_the_worst_is_told_first(build: Path, dump: Path) -> None:
+    """Errors before warnings and notices, those that open before others, IPv4 before IPv6, by chain and number."""
+    v6 = (dump / "rules.v6").read_text(encoding="utf-8")
+    refusal = next(line for line in v6.splitlines() if "-A NP-IN" in line and line.endswith("-j DROP"))
+    (dump / "rules.v6").write_text(v6.replace(f"{refusal}\n", ""), encoding="utf-8")
+    without(dump, SSH)
+    edited(dump, ":NETPOLICY-IN", ":NP-IN-0a1b2c3d - [0:0]\n:NETPOLICY-IN")
+    edited(dump, ":INPUT ACCEPT", ":INPUT DROP")
+    edited(dump, "[7:420] -A OUTPUT", "[7:420] -A OUTPUT -s 192.0.2.9/32 -j ACCEPT\n[7:420] -A OUTPUT")
+    edited(dump, "[7:420] -A INPUT", "-A INPUT -s 192.0.2.8/32 -j ACCEPT\n-A INPUT -s 192.0.2.7/32 -j ACCEPT\n-A INPUT")
+    found = document(build, dump)["findings"]
+    assert [(one["code"], one["family"], one["name"][:6]) for one in found] == [
+        ("NP808", 4, "INPUT"),
+        ("NP808", 4, "INPUT"),
+        ("NP808", 4, "OUTPUT"),
+        ("NP801", 6, "NP-IN-"),
+        ("NP801", 4, "NP-IN-"),
+        ("NP817", 4, "INPUT"),
+        ("NP814", 4, "NP-IN-"),
+    ]
+    assert [one["live"]["number"] for one in found[:2]] == [1, 2]
+    err = drift(build, dump).err
+    places = [err.index(one["message"]) for one in found]
+    assert places[0] == places[1]  # one text, told twice
+    assert places[1:] == sorted(places[1:])

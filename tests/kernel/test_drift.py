@@ -279,4 +279,4 @@ def test_the_program_in_a_namespace(lab: Lab, build: Callable[..., Build]) -> No
     run(lab, space, "nft", "iptables -D IN 2", bundle(made))
     drifted = program(space, *options)
     assert drifted.returncode == 1
-    assert [one["code"] for one in json.loads(drifted.stdout)["differences"]] == ["NP801"]
+    assert [one["code"] for one in json.loads(drifted.stdout)["findings"]] == ["NP801"]

@@ -40,5 +40,5 @@ def test_before_our_rules_are_loaded_all_rules_are_behind_our_jump() -> None:
 def test_the_rules_are_in_force_all_the_same() -> None:
     bundle, dump = core()
     refused = drift(Held(behind("-j DROP")(policy(dump)).live), bundle)
-    assert [one.code for one in refused.found] == ["NP819", "NP817"]
+    assert [one.code for one in refused.found] == ["NP817", "NP819"]
     assert refused.in_force
