@@ -49,7 +49,7 @@ class Drift:
             return ""
         lacking = uncounted(self.held.live, self.bundle.ruleset)
         if not lacking:
-            return "no rule of ours was read"
+            return "none of these rules is loaded"
         names = " and ".join(f"IPv{family.value}" for family in lacking)
         tools = " and ".join(f"`{_tool(family)} -c`" for family in lacking)
         return f"the rules of {names} have no counters; save them with {tools}"

@@ -41,7 +41,7 @@ _FIRST = "`netpolicy apply-rules apply` puts our jump first"
 _APPLY = "`netpolicy apply-rules apply` puts it right; find out first who changed it"
 _HINTS = {
     Kind.ADMITTED_BEFORE: f"{_FIRST}; what that rule admits belongs in the policy",
-    Kind.OTHER_GENERATION: "apply this build, or compare with the build that was applied",
+    Kind.OTHER_GENERATION: "`netpolicy apply-rules preview` tells what differs; or compare with what was applied",
     Kind.ENTERED: "remove that rule: only our own jumps lead into our chains",
     Kind.CHAIN_LEFT: "the next `netpolicy apply-rules apply` removes it",
     Kind.SET_LEFT: "the next `netpolicy apply-rules apply` removes it",
@@ -175,6 +175,8 @@ def _what_of_chain(one: Difference) -> str:
             return f"`{one.name}` leads into our chains a second time"
         case Kind.ADMITTED_BEFORE:
             return f"a rule of `{one.name}` ahead of our jump may admit packets that our rules never see"
+        case Kind.OTHER_GENERATION if one.lacking:
+            return f"another generation is in force: {one.found[0]}, not {one.lacking[0]}"
         case Kind.OTHER_GENERATION:
             due = generation_of(getattr(one.wanted[1].target, "chain", "")) if one.wanted else ""
             return f"`{one.name}` leads to generation {one.found[0]}, not to {due}"

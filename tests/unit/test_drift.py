@@ -25,10 +25,15 @@ JUMP = "-A INPUT -m comment --comment np:baseline -j NETPOLICY-IN"
 SSH = "--dport 22 -m set --match-set np4-nodes-8ae658d3 src"
 
 
-@cache
 def built() -> tuple[Ruleset, Dump]:
-    """The core of the small cluster with closed egress: what it must hold, and the dump of a kernel that does."""
-    pipeline = compiled({}, cluster=str(folder("rules") / "clusters" / "five-closed-egress.yaml"))
+    """Of the small cluster with closed egress."""
+    return of_core("five-closed-egress")
+
+
+@cache
+def of_core(cluster: str) -> tuple[Ruleset, Dump]:
+    """The core of that cluster: what it must hold, and the dump of a kernel that does."""
+    pipeline = compiled({}, cluster=str(folder("rules") / "clusters" / f"{cluster}.yaml"))
     one = next(built for built, _ in pipeline.built() if "core" in built.node_class.members)
     return read_back(one), saved(one.files)
 
@@ -255,8 +260,9 @@ HARMLESS: dict[str, Mutation] = {
 }
 
 
-def found(dump: Dump) -> list[Difference]:
-    return [*differences(dump.live, built()[0]), *overruling(dump.live, built()[0])]
+def found(dump: Dump, wanted: Ruleset | None = None) -> list[Difference]:
+    wanted = wanted or built()[0]
+    return [*differences(dump.live, wanted), *overruling(dump.live, wanted)]
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -293,11 +299,32 @@ def test_a_chain_that_is_gone_and_one_that_is_renamed() -> None:
     assert codes(gone(dump)) == ["NP805"]
 
 
-def test_another_generation_is_one_finding_a_hook_and_not_one_a_chain() -> None:
-    listed = found(other_generation(built()[1]))
-    assert {finding(one, {}).code for one in listed} == {"NP809"}
-    assert [one.name for one in listed] == ["NETPOLICY-FWD", "NETPOLICY-IN", "NETPOLICY-OUT"]
-    assert all(one.found == ("0a1b2c3d",) for one in listed)
+def test_another_generation_is_one_finding_a_family() -> None:
+    (one,) = found(other_generation(built()[1]))
+    told = finding(one, {})
+    wanted = chain(built()[1], "IN")[-8:]
+    assert (told.code, told.message) == ("NP809", f"IPv4: another generation is in force: 0a1b2c3d, not {wanted}")
+    assert "`netpolicy apply-rules preview` tells what differs" in told.hint
+
+
+@pytest.mark.parametrize(("held", "compared"), [("five", "five-closed-egress"), ("five-closed-egress", "five")])
+def test_so_it_is_where_the_other_one_has_other_chains(held: str, compared: str) -> None:
+    """The one leaves OUTPUT open and has no chains for it."""
+    wanted, _ = of_core(compared)
+    _, dump = of_core(held)
+    assert [(finding(one, {}).code, one.family) for one in found(dump, wanted)] == [
+        ("NP809", family) for family in FAMILIES
+    ]
+
+
+def test_another_generation_for_one_hook_alone_is_told_of_that() -> None:
+    dump = built()[1]
+    other = dump.swap("-j NP-OUT-", "-j NP-OUT-0a1b2c3d\n#")
+    (one,) = found(other)
+    assert (finding(one, {}).code, one.name, one.found) == ("NP809", "NETPOLICY-OUT", ("0a1b2c3d",))
+    emptied_too = other_generation(dump)
+    emptied_too = emptied_too.without(emptied_too.rules("-A NETPOLICY-OUT")[0])
+    assert [finding(one, {}).code for one in found(emptied_too)] == ["NP809", "NP809", "NP805"]
 
 
 def test_an_absent_set_is_named() -> None:

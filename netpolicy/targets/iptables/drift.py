@@ -65,7 +65,8 @@ _OF_EDITS = {
 class Difference:
     """One thing that differs. `name` is a chain or a set; rules come with their numbers from 1.
 
-    `found` is what stands there instead (a generation, a policy, addresses more), `lacking` the addresses less.
+    `found` is what stands there instead (a generation, a policy, addresses more), `lacking` what does not (a generation
+    that is wholly replaced, addresses less).
     `comments` are those of the wanted rules that ask for a set.
     """
 
@@ -178,14 +179,34 @@ class _Family:
     # Our chains.
 
     def chains(self) -> list[Difference]:
-        found: list[Difference] = []
+        whole = self._other_generation()
+        found = [] if whole is None else [whole]
         for chain in self.wanted.chains:
-            if chain.name in STABLE.values():
+            if chain.name in STABLE.values() and whole is None:
                 found += self._stable(chain)
         for chain in self.wanted.chains:
             if chain.name not in BUILT_IN and chain.name not in STABLE.values():
                 found += self._chain(chain)
         return found
+
+    def _other_generation(self) -> Difference | None:
+        """Another generation that is wholly in force: each of our chains leads to its chain of that, if it has one."""
+        other, due = generation(self.live), generation(self.wanted)
+        if not other or other == due or not all(self._leads_to(name, other) for name in STABLE.values()):
+            return None
+        self.others.add(other)
+        first = self.live.chains[STABLE["INPUT"]].rules[0]
+        kind, does = Kind.OTHER_GENERATION, Consequence.EITHER
+        return Difference(kind, self.family, "", does, live=(1, first), found=(other,), lacking=(due,))
+
+    def _leads_to(self, name: str, other: str) -> bool:
+        live = self.live.chain(name)
+        if live is None:
+            return self.wanted.chain(name) is None
+        due = f"{name.replace('NETPOLICY', 'NP')}-{other}"
+        targets = [Jump(due)] if self.live.chain(due) is not None else []
+        rules = [one.rule for one in live.rules]
+        return [one.target if one and not one.matches else None for one in rules] == targets
 
     def _stable(self, wanted: Chain) -> list[Difference]:
         live = self.live.chain(wanted.name)
