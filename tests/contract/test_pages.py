@@ -180,6 +180,14 @@ def test_of_the_good_example_nothing_is_told(code: str) -> None:
     assert told(code, "good") == []
 
 
+@pytest.mark.parametrize("code", ["NP801", "NP805", "NP808", "NP809", "NP810", "NP815"])
+def test_a_page_of_drift_says_what_to_do(code: str) -> None:
+    """Its paragraph names the command that mends it, or that waits until it is mended."""
+    parts = PAGE.fullmatch(page(code) or "")
+    assert parts is not None
+    assert "`netpolicy apply-rules " in parts["text"]
+
+
 def test_an_unknown_code_has_no_page() -> None:
     """Nor has anything that only looks like a path."""
     assert page("NP999") is None
