@@ -2,7 +2,8 @@
 
 Without a build or a cluster it compares with what was applied last. Nothing is changed, and nothing is made. With
 `--dump` no kernel is asked: saved texts of iptables-save, ip6tables-save (`-c` keeps the counters) and ipset save are.
-Exit status: 0 no drift, 1 drift, 2 unreadable, or a privilege or a tool is missing.
+Exit status: 0 no drift (warnings tell what others refuse), 1 drift, 2 unreadable, a privilege or a tool is missing, or
+this machine is another node.
 """
 
 from __future__ import annotations
