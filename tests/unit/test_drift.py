@@ -252,6 +252,7 @@ HARMLESS: dict[str, Mutation] = {
         "-j f2b", "f2b -p tcp -j RETURN", "f2b -j DROP"
     ),
     "a chain of others that is asked for some refuses all": foreign_behind("-p tcp -j f2b", "f2b -j DROP"),
+    "others go back to the policy, then refuse": behind("-j RETURN", "-j DROP"),
     "others admit all, then refuse": behind("-j ACCEPT", "-j DROP"),
     "others admit all, and a policy refuses": lambda dump: behind("-j ACCEPT")(policy(dump)),
     "chains of others": foreign("-j f2b", "f2b -j RETURN"),
