@@ -101,6 +101,9 @@ class Machine(Host):
     the program's answer.
     """
 
+    def hidden(self) -> list[str]:
+        return []
+
     def __init__(self, backend: Backend = Backend.NFT) -> None:
         self.filters = {family: Filter() for family in FAMILIES}
         self.backend = backend

@@ -30,7 +30,13 @@ EXAMPLES = (
     "netpolicy apply-rules apply --cluster cluster.yaml",
 )
 FORMAT_VERSION = 1
+_HOLDS = {
+    "REFUSED": "nothing was changed: the kernel holds what it held before",
+    "UNUSABLE": "nothing was changed: the kernel holds what it held before",
+    "ROLLED_BACK": "the rules are those from before this apply, in both families",
+}
 _LONGEST_WAIT = 600
+_NAMES = ("build", "cluster", "node", "allowed-signers", "signer", "state")
 _MOST = 200
 
 
@@ -57,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what writes: the tools of iptables, or python-iptables (legacy only)",
     )
     parser.add_argument(
-        "--wait", type=_seconds, default=5, metavar="SECONDS", help="for locks that others hold (default: 5)"
+        "--wait", type=_seconds, default=5, metavar="SECONDS", help="for locks that others hold, up to 600 (default: 5)"
     )
     parser.add_argument(
         "--serial", type=serial, default=0, metavar="N", help="with --cluster: the order of what is compiled"
@@ -76,7 +82,7 @@ def _seconds(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Does what the verb says; with what stops it, tells what the kernel holds then."""
-    from netpolicy.cli import UNUSABLE
+    from netpolicy.cli import INTERRUPTED, UNUSABLE
     from netpolicy.cli.tell import stop
     from netpolicy.node.stopped import StoppedError
 
@@ -88,13 +94,26 @@ def run(options: argparse.Namespace) -> int:
         return {"preview": _preview, "apply": _apply, "status": _status}[options.verb](options)
     except StoppedError as stopped:
         stop(stopped.found, options, stopped.ending.name.lower().replace("_", " "))
+        if options.verb == "apply" and stopped.ending.name in _HOLDS:
+            print(_HOLDS[stopped.ending.name], file=sys.stderr)
         return int(stopped.ending)
+    except KeyboardInterrupt:  # it may have waited until the kernel was changed
+        if options.verb != "apply":
+            raise
+        hint = "`netpolicy apply-rules status` tells what is in force"
+        print(f"netpolicy: interrupted; an apply is done wholly or not at all\n  = hint: {hint}", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _wrong_usage(options: argparse.Namespace) -> tuple[str, str] | None:
+    # An option with an empty value is one that a script could not fill: never one that was left away.
+    empty = [name for name in _NAMES if getattr(options, name.replace("-", "_")) == ""]
+    if empty:
+        return f"`--{empty[0]}` has an empty value", "give it a value, or leave it away"
     given = options.build or options.cluster
-    if options.verb == "status" and given:
-        return "`status` tells of what was applied here", "leave `--build` and `--cluster` away, or ask for `preview`"
+    if options.verb == "status" and (given or options.node != "self" or options.serial or options.signer):
+        hint = "leave `--build`, `--cluster`, `--node` and the like away, or ask for `preview`"
+        return "`status` tells of what was applied here", hint
     if options.verb != "status" and not given:
         return f"`{options.verb}` of which rules?", "name a build folder with `--build`, or a cluster with `--cluster`"
     if bool(options.allowed_signers) != bool(options.signer):
@@ -128,7 +147,8 @@ def _wanted(options: argparse.Namespace) -> Bundle:
 
 def _preview(options: argparse.Namespace) -> int:
     from netpolicy.cli import FINE, WRONG
-    from netpolicy.node.apply import choices_of, refuse_older, writer
+    from netpolicy.cli.tell import tell
+    from netpolicy.node.apply import choices_of, refusals, refuse_unseen
     from netpolicy.node.backend import choose, live, observe
     from netpolicy.node.host import Host
     from netpolicy.node.preview import preview
@@ -136,21 +156,24 @@ def _preview(options: argparse.Namespace) -> int:
 
     bundle, host, journal = _wanted(options), Host(), _journal(options)
     record = journal.read()
-    refuse_older(bundle.identity, record)
+    refuse_unseen(host, record)
     choices = choices_of(options.backend, options.wait, options.via)
     observed = observe(host)
     backend = choose(host, observed, choices.backend)
-    writer(host, backend, choices)
+    refused = refusals(host, bundle, record, backend, choices)
+    tell(refused, options)
     one = preview(live(host, backend, observed), bundle.ruleset)
+    kept = journal.kept(record.in_force.digest) if record.in_force else None
+    texts = {**(kept.statements if kept else {}), **bundle.statements}
     if options.format == "json":
-        _print_json(bundle, backend=backend.value, in_force=one.in_force, change=preview_value(one))
+        change = preview_value(one, texts)
+        _print_json(bundle, backend=backend.value, in_force=one.in_force, change=change, findings=_listed(refused))
     elif one.in_force and not options.quiet:
         print(f"{_size(bundle)}: in force ({backend.value}); an apply changes nothing")
     elif not one.in_force:
         print(f"{_size(bundle)}: not in force ({backend.value}); an apply changes:")
-        kept = journal.kept(record.in_force.digest) if record.in_force else None
-        print("\n".join(_lines(one, {**(kept.statements if kept else {}), **bundle.statements})))
-    return FINE if one.in_force else WRONG
+        print("\n".join(_lines(one, texts)))
+    return FINE if one.in_force and not refused else WRONG
 
 
 def _apply(options: argparse.Namespace) -> int:
@@ -237,13 +260,16 @@ def _size(bundle: Bundle) -> str:
 
 def _lines(one: Preview, texts: Mapping[str, StatementText]) -> Iterator[str]:
     """Statements first, then sets and jumps, then rules; `texts` has the statements of what was in force, too."""
-    from netpolicy.node.preview import told
+    from netpolicy.node.preview import pairs, told
 
-    heads = (("opens" if one.loaded else "admits", one.opens), ("closes", one.closes), ("changes", one.changes))
-    for head, statements in heads:
-        yield from (f"  {head:<8} {told(name, texts)}" for name in statements)
+    was = pairs(one, texts)
+    for name in one.comes:
+        instead = f"; was {texts[was[name]].flow.partition(' : ')[2]}" if name in was else ""
+        yield f"  {'changes' if instead else 'new' if one.loaded else 'admits':<8} {told(name, texts)}{instead}"
+    yield from (f"  gone     {told(name, texts)}" for name in one.goes if name not in was.values())
+    yield from (f"  changes  {told(name, texts)}" for name in one.changes)
     if not one.loaded:
-        yield "  closes   whatever no statement admits: no packet meets rules of ours yet"
+        yield "  refuses  whatever no statement admits: no packet meets rules of ours yet"
     for each in one.sets:
         signs = [f"{sign} {', '.join(names)}" for sign, names in (("+", each.more), ("-", each.fewer)) if names]
         yield f"  set      {each.name}: {'; '.join(signs)}"
@@ -261,8 +287,8 @@ def _status_lines(told: dict[str, Any], kept: Bundle | None) -> Iterator[str]:
     if applied is None:
         yield "nothing was applied here"
     else:
-        digest, serial = applied["digest"][:12], applied["serial"] or "none"
-        yield f"applied     {applied['node']} of {applied['cluster']}, class {digest}, serial {serial}"
+        digest, serial = applied["class"][:12], applied["serial"] or "none"
+        yield f"applied     {told['node']} of {told['cluster']}, class {digest}, serial {serial}"
         yield f"            by {applied['backend']} at {applied['at']}"
         yield f"in force    {_in_force(told, kept)}"
     if told["packets_seen"]:
@@ -279,5 +305,5 @@ def _in_force(told: dict[str, Any], kept: Bundle | None) -> str:
         return f"yes, generation {'/'.join(dict.fromkeys(one or 'none' for one in told['generation'].values()))}"
     from netpolicy.cli.tell import many
 
-    wrong = sum(one["severity"] == "error" for one in told["drift"])
-    return f"NO: {many(wrong, 'difference')}; `netpolicy drift` shows them, `apply-rules apply` puts them right"
+    wrong = sum(one["severity"] == "error" for one in told["findings"])
+    return f"NO: {many(wrong, 'difference')}; `netpolicy drift` shows what, and what to do"

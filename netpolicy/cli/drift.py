@@ -11,10 +11,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netpolicy.diagnostic import Diagnostic
+    from collections.abc import Mapping
+
     from netpolicy.node.bundle import Bundle
     from netpolicy.node.drift import Drift, Held
     from netpolicy.source import Source
@@ -26,7 +27,6 @@ EXAMPLES = (
 )
 _BACKENDS = ("auto", "iptables-legacy", "iptables-nft")
 STATE = "/var/lib/netpolicy"
-_STOPPED = "unusable"
 _TEXTS = ("rules.v4", "rules.v6", "sets.ipset")
 
 
@@ -60,21 +60,19 @@ def run(options: argparse.Namespace) -> int:
     """Prints what differs; with what cannot be read, why."""
     from netpolicy.cli import UNUSABLE, WRONG
     from netpolicy.cli.tell import stop, tell
+    from netpolicy.node.document import document
     from netpolicy.node.drift import drift
     from netpolicy.node.stopped import StoppedError
 
     try:
         bundle = _wanted(options)
-        held, problems = _held(options, inventory=bool(bundle.ruleset.sets))
+        held = _held(options, inventory=bool(bundle.ruleset.sets))
     except StoppedError as stopped:
-        stop(stopped.found, options, _STOPPED)
-        return UNUSABLE
-    if problems:
-        stop(problems, options, _STOPPED)
+        stop(stopped.found, options, "unusable", in_force=None)
         return UNUSABLE
     one = drift(held, bundle)
     if options.format == "json":
-        _print_json(one, options)
+        _print_json(document(one, with_hits=options.hits))
     else:
         tell(one.found, options, as_given=True)
         _print_text(one, options)
@@ -108,9 +106,10 @@ def _named(options: argparse.Namespace) -> Bundle:
 # What is held.
 
 
-def _held(options: argparse.Namespace, *, inventory: bool) -> tuple[Held, list[Diagnostic]]:
+def _held(options: argparse.Namespace, *, inventory: bool) -> Held:
     """What the kernel holds, or the saved texts; `inventory` asks for the text of the sets too."""
     from netpolicy.node.drift import of_kernel, of_texts
+    from netpolicy.node.stopped import Ending, StoppedError
 
     given = (options.dump_v4, options.dump_v6, options.dump_sets)
     if not _is_dump(options):
@@ -118,13 +117,16 @@ def _held(options: argparse.Namespace, *, inventory: bool) -> tuple[Held, list[D
         from netpolicy.node.host import Host
 
         asked = None if options.backend == "auto" else Backend(options.backend)
-        return of_kernel(Host(), asked, sets=inventory, named=True), []
+        return of_kernel(Host(), asked, sets=inventory, named=True)
     paths = [
         Path(file) if file else Path(options.dump, name) if options.dump else None
         for file, name in zip(given, _TEXTS, strict=True)
     ]
     sources = [_saved(path, name, inventory or name != _TEXTS[2]) for path, name in zip(paths, _TEXTS, strict=True)]
-    return of_texts(*sources)
+    held, problems = of_texts(*sources)
+    if problems:
+        raise StoppedError(Ending.UNUSABLE, *problems)
+    return held
 
 
 def _is_dump(options: argparse.Namespace) -> bool:
@@ -155,12 +157,10 @@ def _saved(path: Path | None, name: str, needed: bool) -> Source:
 # What is said.
 
 
-def _print_json(one: Drift, options: argparse.Namespace) -> None:
+def _print_json(tree: Mapping[str, Any]) -> None:
     import json
 
-    from netpolicy.node.document import document
-
-    print(json.dumps(document(one, with_hits=options.hits), indent=1, sort_keys=True))
+    print(json.dumps(tree, indent=1, sort_keys=True))
 
 
 def _print_text(one: Drift, options: argparse.Namespace) -> None:

@@ -47,15 +47,15 @@ def tell(
     return WRONG if wrong else FINE
 
 
-def stop(diagnostics: Sequence[Diagnostic], options: argparse.Namespace, result: str) -> None:
-    """Prints what stopped a command, and for `--format json` a document of it, too."""
+def stop(diagnostics: Sequence[Diagnostic], options: argparse.Namespace, result: str, **more: None) -> None:
+    """Prints what stopped a command, and for `--format json` a document of it, too; `more` is what nobody knows."""
     tell(diagnostics, options)
     if options.format == "json":
         import json
 
         from netpolicy.report.findings import as_document
 
-        print(json.dumps(as_document(result, diagnostics), indent=1, sort_keys=True))
+        print(json.dumps(as_document(result, diagnostics) | more, indent=1, sort_keys=True))
 
 
 def counted(diagnostics: Iterable[Diagnostic]) -> str:

@@ -71,7 +71,8 @@ def wrong_node(identity: Identity, holding: Held) -> list[Diagnostic]:
             text = address_text(*address)
             elsewhere = [name for name, each in holding.items() if address in each]
             there = f"; `{elsewhere[0]}` holds it" if elsewhere else ""
-            message = f"this machine is not `{identity.node}`: `{card.name}` does not hold {text}{there}"
+            lacks = f"`{card.name}` does not hold" if card.name in holding else f"there is no `{card.name}` with"
+            message = f"this machine is not `{identity.node}`: {lacks} {text}{there}"
             hint = "apply the rules of the right node, or set the address that the cluster file declares"
             if address == identity.mbus:
                 hint = "set the static MBUS address (`kato op static_ip`), or correct the cluster file"
@@ -89,7 +90,15 @@ def who(identities: Iterable[Identity], holding: Held) -> Identity:
     if here:
         names = " and ".join(f"`{one.node}`" for one in here[:2])
         raise StoppedError(Ending.REFUSED, error("NP756", f"this machine is both {names}", hint=hint))
+    if not listed:
+        hint = "copy the folder `nodes/NAME/` of the node beside `manifest.json`"
+        raise StoppedError(Ending.UNUSABLE, error("NP756", "the build has no node's folder", hint=hint))
+    close = holding_any(listed, holding)
+    if len(close) == 1:
+        raise StoppedError(Ending.REFUSED, *wrong_node(close[0], holding))
     shown = sorted(f"{name} {address_text(*one)}" for name, each in holding.items() for one in each)
     message = f"this machine is none of the {len(listed)} nodes; its addresses are {', '.join(shown) or 'none'}"
-    hint = "correct the cluster file, or name the right build"
+    if close:
+        message = f"this machine has addresses of {len(close)} nodes, and is wholly none of them"
+    hint = "`netpolicy check-node` tells what is missing; correct the cluster file, or name the right build"
     raise StoppedError(Ending.REFUSED, error("NP756", message, hint=hint))

@@ -18,6 +18,7 @@ from netpolicy.node.backend import Backend, choose, live, observe, read_live
 from netpolicy.node.bundle import Bundle
 from netpolicy.node.host import Host
 from netpolicy.node.journal import Attempt, Journal, Phase, Record, now
+from netpolicy.node.overruled import overruled
 from netpolicy.node.second import Second
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.node.write import Iptc, Restore, Writer, write_sets
@@ -48,7 +49,8 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An apply that came to its end. `found` is what could not be cleared away, or not read a second time.
+    """An apply that came to its end. `found` is what could not be cleared away, or not read a second time, and
+    what others refuse of what we admit.
 
     `read_twice` is True when python-iptables, too, read what was given.
     """
@@ -67,13 +69,15 @@ def apply(host: Host, bundle: Bundle, journal: Journal, choices: Choices) -> Res
     with journal.locked(choices.wait):
         record = journal.read()
         refuse_older(bundle.identity, record)
+        refuse_unseen(host, record)
         observed = observe(host)
         backend = choose(host, observed, choices.backend)
         before = live(host, backend, observed)
         one = standing(before, bundle.ruleset)
-        if one.in_force and one.clean and _said(record, bundle.identity, backend):
-            return Result(backend, changed=False)
+        if one.in_force and one.clean and _said(record, bundle.identity, backend) and journal.keeps(bundle):
+            return Result(backend, changed=False, found=tuple(overruled(before, bundle.ruleset)))
         by = writer(host, backend, choices)
+        refuse_unable(host, backend, bundle.ruleset)
         attempt = Attempt(urandom(4).hex(), Phase.BEGUN, bundle.identity.digest, backend.value, now())
         journal.begin(bundle, attempt, record)
         with _undisturbed():
@@ -85,7 +89,7 @@ def apply(host: Host, bundle: Bundle, journal: Journal, choices: Choices) -> Res
                 journal.ended(attempt, _PHASES[ending], record)
                 raise StoppedError(ending, *found) from None
             journal.applied()
-            told = (*work.second.found, *work.sweep())
+            told = (*work.second.found, *work.sweep(), *overruled(before, bundle.ruleset))
             return Result(backend, not one.in_force, told, work.second.spoke)
 
 
@@ -113,6 +117,41 @@ def refuse_older(identity: Identity, record: Record) -> None:
     hint = f"compile with `--serial {last.serial}` or greater"
     found = error("NP757", f"this build {given}, and {last.serial} was applied at {last.at}", hint=hint)
     raise StoppedError(Ending.REFUSED, found)
+
+
+def refuse_unseen(host: Host, record: Record) -> None:
+    """Where the tools are gone of the backend that was applied to, its rules may be in force and nobody sees them."""
+    if record.in_force is None:
+        return
+    for family in FAMILIES:
+        tool = Backend(record.in_force.backend).tool(family, "save")
+        if not host.has(tool):
+            message = f"`{tool}` is not installed, and {record.in_force.backend} was applied to at {record.in_force.at}"
+            hint = "install it: rules that nobody can read may be in force, and a packet passes both backends"
+            raise StoppedError(Ending.UNUSABLE, error("NP753", message, hint=hint))
+
+
+def refuse_unable(host: Host, backend: Backend, ruleset: Ruleset) -> None:
+    """Each program that an apply needs is there, or we are stopped before anything is begun."""
+    for family in FAMILIES:
+        host.need(backend.tool(family, "restore"))
+    if ruleset.sets:
+        host.need("ipset")
+
+
+def refusals(host: Host, bundle: Bundle, record: Record, backend: Backend, choices: Choices) -> list[Diagnostic]:
+    """All for which an apply would refuse these rules, whatever the kernel holds."""
+    found: list[Diagnostic] = []
+    for refuse in (
+        lambda: refuse_older(bundle.identity, record),
+        lambda: writer(host, backend, choices),
+        lambda: refuse_unable(host, backend, bundle.ruleset),
+    ):
+        try:
+            refuse()
+        except StoppedError as stopped:
+            found += stopped.found
+    return found
 
 
 def _said(record: Record, identity: Identity, backend: Backend) -> bool:
@@ -242,4 +281,5 @@ def _left(what: str, why: str) -> Diagnostic:
 def _unknown(backend: Backend) -> Diagnostic:
     tools = " and ".join(f"`{backend.tool(family, 'save')}`" for family in FAMILIES)
     message = "the old rules could not be put back, and nobody knows which rules are in force"
-    return error("NP763", message, hint=f"look at {tools}; when the cause is mended, apply again")
+    hint = f"see `netpolicy apply-rules status` and {tools}; when the cause is mended, apply again"
+    return error("NP763", message, hint=hint)

@@ -69,6 +69,10 @@ def _nft(host: Host) -> dict[Family, str]:
     texts = {family: _saved(host, Backend.NFT, family) for family in FAMILIES}
     if not all("*filter\n" in text for text in texts.values()):
         _confirm(host, texts)
+    hidden = host.hidden() if any("*filter\n" in text for text in texts.values()) else []
+    if hidden:
+        hint = "`nft list ruleset` shows it; what nft writes belongs in a table of its own"
+        raise StoppedError(Ending.REFUSED, *(error("NP766", why, hint=hint) for why in hidden))
     return texts
 
 

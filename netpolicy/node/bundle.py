@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
-from netpolicy.diagnostic import did_you_mean, error
+from netpolicy.diagnostic import did_you_mean, error, one_line
 from netpolicy.node.host import AS_ROOT, Host
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.policy.identity import Identity, from_dict
@@ -77,7 +78,8 @@ class Build:
     @property
     def present(self) -> Iterator[str]:
         """The nodes whose folders are here: a node may have got its own alone."""
-        return (name for name in self.names if (self.folder / "nodes" / name / "node.json").exists())
+        # A name that no file can have is of no folder.
+        return (name for name in self.names if os.path.exists(self.folder / "nodes" / name / "node.json"))  # noqa: PTH110
 
     @cached_property
     def statements(self) -> dict[str, StatementText]:
@@ -85,6 +87,10 @@ class Build:
 
     def verify(self, host: Host, signers: Path, signer: str) -> None:
         """The manifest is known to bear the signature of `signer`, or we are stopped."""
+        if not signers.is_file():
+            hint = "give the file of allowed signers, one `NAME KEY` a line"
+            found = error("NP758", f"there is no file of allowed signers `{signers}`", hint=hint)
+            raise StoppedError(Ending.UNUSABLE, found)
         signature = self.folder / f"{MANIFEST}.sig"
         if not signature.exists():
             hint = f"sign it with `ssh-keygen -Y sign -n {NAMESPACE} -f KEY {MANIFEST}`"
@@ -92,14 +98,16 @@ class Build:
         ask = ("ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", signer, "-n", NAMESPACE, "-s", str(signature))
         answer = host.run(*ask, text=self.manifest_bytes.decode("utf-8", "surrogateescape"))
         if answer.status:
-            hint = "who built it? a build is signed with a key that the file of allowed signers names"
-            self._refuse("NP758", f"the signature of `{MANIFEST}` is not one of `{signer}`: {answer.why}", hint)
+            hint = f"who built it? `{signers}` must name the key of `{signer}`, and the namespace is `{NAMESPACE}`"
+            why = one_line(" ".join(f"{answer.out} {answer.err}".split())) or answer.why
+            self._refuse("NP758", f"the signature of `{MANIFEST}` is not one of `{signer}`: {why}", hint)
 
     def identity(self, name: str) -> Identity:
         """The identity of a node, checked against the manifest."""
         if name not in self.manifest["nodes"]:
             hint = did_you_mean(name, self.names) or f"it has {len(self.names)} nodes, such as `{self.names[0]}`"
-            self._refuse("NP756", f"the build has no node `{name}`", hint)
+            found = error("NP756", f"the build has no node `{name}` (build `{self.folder}`)", hint=hint)
+            raise StoppedError(Ending.UNUSABLE, found)
         path = f"nodes/{name}/node.json"
         data = self._bytes(path)
         try:
@@ -123,7 +131,10 @@ class Build:
         for file in sorted({*digests, *FILES}):
             data = self._bytes(f"nodes/{name}/{file}")
             self._same(f"nodes/{name}/{file}", data, digests.get(file))
-            files[file] = data.decode()
+            try:
+                files[file] = data.decode()
+            except UnicodeDecodeError:
+                self._refuse("NP755", f"`nodes/{name}/{file}` is no text")
         if class_digest(files) != identity.digest:
             self._refuse("NP755", f"the files of `{name}` are not those of its class")
         return bundle_of(identity, files, self.statements)
@@ -149,6 +160,8 @@ class Build:
             hint = AS_ROOT if denied else "name a folder that `netpolicy compile` wrote"
             found = error("NP755", f"`{path}` of build `{self.folder}` cannot be read: {why}", hint=hint)
             raise StoppedError(Ending.UNUSABLE, found) from None
+        except ValueError:
+            self._refuse("NP755", f"`{MANIFEST}` names a file that no folder can hold")
 
     def _same(self, path: str, data: bytes, digest: object) -> None:
         if _digest(data) != digest:
@@ -159,8 +172,10 @@ class Build:
 
 
 def _statement(one: Mapping[str, Any]) -> StatementText:
+    if not isinstance(one["id"], str):
+        raise ValueError("no id of a statement")
     place = f"{one['file']}:{one['line']}" if "file" in one else ""
-    return StatementText(str(one["id"]), f"{one['who']} -> {one['whom']} : {one['what']}", place)
+    return StatementText(one["id"], f"{one['who']} -> {one['whom']} : {one['what']}", place)
 
 
 def _digest(data: bytes) -> str:

@@ -41,7 +41,8 @@ class Host:
 
     def run(self, *command: str, text: str = "", within: float = 60.0) -> Answer:
         """What the program said, given `text`. One that is not there or does not end in time stops us."""
-        program = self._found(command[0])
+        self.need(command[0])
+        program = shutil.which(command[0], path=_path()) or command[0]
         environment = {**os.environ, "LC_ALL": "C", "PATH": _path()}
         try:
             done = subprocess.run(
@@ -54,9 +55,8 @@ class Host:
             )
         except subprocess.TimeoutExpired:
             message = f"`{' '.join(command)}` did not end within {within:g} seconds"
-            raise StoppedError(
-                Ending.UNKNOWN, error("NP753", message, hint="it was killed; see what held it")
-            ) from None
+            ending = Ending.UNUSABLE if _reads(command) else Ending.UNKNOWN
+            raise StoppedError(ending, error("NP753", message, hint="it was killed; see what held it")) from None
         except OSError as failure:
             message = f"`{command[0]}` cannot be run: {(failure.strerror or 'no reason given').lower()}"
             raise StoppedError(Ending.UNUSABLE, error("NP753", message)) from None
@@ -78,22 +78,40 @@ class Host:
             message = f"`{path}` cannot be read: {(failure.strerror or 'no reason given').lower()}"
             raise StoppedError(Ending.UNUSABLE, error("NP753", message, hint=AS_ROOT)) from None
 
+    def hidden(self) -> list[str]:
+        """Why `iptables-nft-save` does not print all that its tables hold; empty where it does."""
+        from netpolicy.node.nftables import hidden
+
+        try:
+            return hidden()
+        except ImportError:
+            hint = "install it with `pip install 'netpolicy[node]'`"
+            raise StoppedError(Ending.UNUSABLE, error("NP753", "pyroute2 is not installed", hint=hint)) from None
+        except OSError as failure:
+            why = os.strerror(failure.errno or 0).lower()
+            message = f"the kernel does not tell the tables of nftables: {why}"
+            raise StoppedError(Ending.UNUSABLE, error("NP766", message, hint=AS_ROOT)) from None
+
     def voice(self) -> Voice:
         """python-iptables, in a process of its own; BackendUnavailableError when that cannot be started."""
         from netpolicy.node.legacy import start_voice
 
         return start_voice()
 
-    def _found(self, program: str) -> str:
-        path = shutil.which(program, path=_path())
-        if path is None:
+    def need(self, program: str) -> None:
+        """That program is installed, or we are stopped."""
+        if not self.has(program):
             package = _PACKAGES.get(program, "iptables")
             hint = f"install it, for example with `apt-get install {package}`"
             raise StoppedError(Ending.UNUSABLE, error("NP753", f"`{program}` is not installed", hint=hint))
-        return path
 
 
 AS_ROOT = "run it as root"
+
+
+def _reads(command: tuple[str, ...]) -> bool:
+    """True for what only looks, so that nothing is left half done when it is killed."""
+    return command[0].endswith("-save") or command[1:2] in {("save",), ("list",)}
 
 
 def _path() -> str:

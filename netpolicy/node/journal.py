@@ -7,6 +7,7 @@ while the kernel is untouched.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -22,7 +23,9 @@ from typing import Any, NoReturn
 
 from netpolicy import __version__
 from netpolicy.diagnostic import error
-from netpolicy.node.bundle import Bundle, StatementText, bundle_of
+from netpolicy.node.backend import Backend
+from netpolicy.node.bundle import Bundle, StatementText, bundle_of, class_digest
+from netpolicy.node.host import AS_ROOT
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.policy.identity import as_dict, from_dict
 from netpolicy.policy.seal import KEY, OPEN, is_whole, sealed
@@ -157,9 +160,19 @@ class Journal:
             statements = json.loads((home / "statements.json").read_bytes())
             files = {path.name: path.read_text(encoding="utf-8") for path in (home / "files").iterdir()}
             named = {one["id"]: StatementText(**one) for one in statements}
+            if not identity.digest == class_digest(files) == digest:
+                return None
             return bundle_of(identity, files, named)
         except (OSError, *_BROKEN, StoppedError):
             return None
+
+    def keeps(self, bundle: Bundle) -> bool:
+        """True when the bundle is kept, to the byte."""
+        home = self.folder / KEPT / bundle.identity.digest
+        try:
+            return all((home / name).read_bytes() == _bytes(text) for name, text in _kept(bundle).items())
+        except OSError:
+            return False
 
     def _keep(self, bundle: Bundle) -> None:
         """The files of the bundle stand under their digest."""
@@ -167,11 +180,8 @@ class Journal:
         fresh = home.with_name(f".{home.name}")
         shutil.rmtree(fresh, ignore_errors=True)
         (fresh / "files").mkdir(mode=0o700, parents=True)
-        statements = [asdict(one) for one in bundle.statements.values()]
-        _write(fresh / "node.json", json.dumps(as_dict(bundle.identity), indent=1, sort_keys=True) + "\n")
-        _write(fresh / "statements.json", json.dumps(statements, indent=1) + "\n")
-        for name, text in bundle.files.items():
-            _write(fresh / "files" / name, text)
+        for name, text in _kept(bundle).items():
+            _write(fresh / name, text)
         for folder in (fresh / "files", fresh):
             _sync(folder)
         old = home.with_name(f".old-{home.name}")
@@ -184,7 +194,7 @@ class Journal:
 
     def _tidy(self) -> None:
         """Only the two last classes are kept: the one in force, and the one before."""
-        kept = sorted((self.folder / KEPT).iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        kept = sorted((self.folder / KEPT).iterdir(), key=lambda path: path.lstat().st_mtime_ns)
         for path in kept[:-2]:
             shutil.rmtree(path, ignore_errors=True)
 
@@ -199,6 +209,18 @@ def _typed(one: Applied | Attempt | None) -> None:
     for each in fields(one) if one is not None else ():
         if type(getattr(one, each.name)).__name__ != each.type:
             raise ValueError(each.name)
+    if one is not None:
+        Backend(one.backend)
+
+
+def _kept(bundle: Bundle) -> dict[str, str]:
+    """What is kept of a bundle: texts by their names below its folder."""
+    statements = [asdict(one) for one in bundle.statements.values()]
+    return {
+        "node.json": json.dumps(as_dict(bundle.identity), indent=1, sort_keys=True) + "\n",
+        "statements.json": json.dumps(statements, indent=1) + "\n",
+        **{f"files/{name}": text for name, text in bundle.files.items()},
+    }
 
 
 def _text(record: Record) -> str:
@@ -240,10 +262,14 @@ def _replace(path: Path, text: str) -> None:
 def _write(path: Path, text: str) -> None:
     """The file holds the text, on the disk."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text)
+    with os.fdopen(handle, "wb") as file:
+        file.write(_bytes(text))
         file.flush()
         os.fsync(handle)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _sync(folder: Path) -> None:
@@ -256,7 +282,9 @@ def _sync(folder: Path) -> None:
 
 def _failed(what: str, failure: OSError, ending: Ending = Ending.REFUSED) -> NoReturn:
     why = (failure.strerror or "no reason given").lower()
-    hint = "run it as root, or name a folder of yours with `--state`"
-    if failure.errno not in (1, 13):
+    hint = "mend that, or name another folder with `--state`"
+    if failure.errno in (errno.EPERM, errno.EACCES):
+        hint, ending = AS_ROOT, Ending.UNUSABLE if ending is Ending.REFUSED else ending
+    elif failure.errno in (errno.ENOSPC, errno.EDQUOT):
         hint = "make room on that disk, or name another folder with `--state`"
     raise StoppedError(ending, error("NP759", f"{what}: {why}", hint=hint)) from None

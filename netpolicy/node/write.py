@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Protocol
 
 from netpolicy.diagnostic import Diagnostic, error
@@ -30,7 +31,8 @@ class Restore:
 
     def write(self, family: Family, text: str) -> None:
         tool = self.backend.tool(family, "restore")
-        answer = self.host.run(tool, "--noflush", "-w", str(self.wait), text=text, within=self.wait + _PATIENCE)
+        seconds = str(max(self.wait, 1))  # `-w 0` waits without end
+        answer = self.host.run(tool, "--noflush", "-w", seconds, text=text, within=self.wait + _PATIENCE)
         if answer.status:
             raise StoppedError(Ending.REFUSED, refused(tool, answer, self.wait))
 
@@ -77,7 +79,9 @@ def write_sets(host: Host, text: str) -> None:
 def refused(tool: str, answer: Answer, wait: int) -> Diagnostic:
     """Why the kernel does not hold a text."""
     if LOCK_HELD in answer.err:
-        hint = "see who holds it (`fuser /run/xtables.lock`), or give `--wait` more seconds"
+        lock = os.environ.get("XTABLES_LOCKFILE", "/run/xtables.lock")
+        hint = f"see who holds it (`fuser {lock}`), or give `--wait` more seconds"
         return error("NP754", f"another program held the lock of iptables for {wait} seconds", hint=hint)
-    hint = AS_ROOT if "ermission denied" in answer.err or "not permitted" in answer.err else ""
+    denied = "ermission denied" in answer.err or "not permitted" in answer.err
+    hint = AS_ROOT if denied else f"has this kernel all that the rules use? `{tool} --test` tells without a change"
     return error("NP760", f"`{tool}` failed: {answer.why}", hint=hint)

@@ -177,6 +177,19 @@ def test_an_empty_text_of_sets_is_what_a_kernel_without_sets_prints(build: Path,
     assert "error[NP810]" in outcome.err
 
 
+@pytest.mark.parametrize("what", ["no dump", "a cut text", "no build"])
+def test_json_tells_why_nothing_could_be_compared(build: Path, dump: Path, what: str) -> None:
+    if what == "a cut text":
+        edited(dump, "COMMIT\n", "")
+    build, dump = (build / "none" if what == "no build" else build), (dump / "none" if what == "no dump" else dump)
+    outcome = drift(build, dump, "--format", "json")
+    assert outcome.status == 2
+    told = json.loads(outcome.out)
+    assert told["in_force"] is None
+    assert [one["severity"] for one in told["findings"]] == ["error"]
+    assert told["findings"][0]["message"] in outcome.err
+
+
 def test_bytes_that_are_no_text_in_a_rule_of_others_do_no_harm(build: Path, dump: Path) -> None:
     raw = (dump / "rules.v4").read_bytes()
     (dump / "rules.v4").write_bytes(
@@ -278,7 +291,7 @@ def test_what_stops_it_is_told_in_json_too(build: Path, dump: Path) -> None:
         assert outcome.status == 2
         assert code in outcome.err
         told = json.loads(outcome.out)
-        assert set(told) == {"format_version", "tool", "result", "findings"}
+        assert set(told) == {"format_version", "tool", "result", "in_force", "findings"}
         assert (told["format_version"], told["tool"]["name"], told["result"]) == (1, "netpolicy", "unusable")
         assert [one["code"] for one in told["findings"]] == [code]
 

@@ -84,12 +84,12 @@ def test_preview_apply_status_and_preview_again(
     assert told["in_force"] is True
     assert told["applied"]["backend"] == f"iptables-{backend}"
     assert told["last_apply"]["result"] == "applied"
-    assert told["drift"] == []
+    assert told["findings"] == []
     assert (told["packets_seen"] is not None) == (backend == "legacy")
     other = asked_of(lab, node, "preview", "--build", str(new.folder), "--format", "json")
     change = said(other)["change"]
     assert other.returncode == 1
-    assert (len(change["opens"]), len(change["closes"])) == (1, 1)
+    assert (len(change["comes"]), len(change["goes"])) == (1, 1)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -212,7 +212,7 @@ def test_who_is_not_root_is_told_so(lab: Lab, node: Namespace, old: Build, tmp_p
     nobody = ("setpriv", "--reuid", "65534", "--clear-groups", "--bounding-set", "-all")
     for verb in ("apply", "preview"):
         done = asked_of(lab, node, verb, "--build", str(home), "--node", NODE, before=nobody)
-        assert done.returncode in {1, 2}
+        assert done.returncode == 2
         assert "run it as root" in done.stderr
     assert untouched(lab, node)
 
@@ -254,6 +254,71 @@ def test_without_a_python_iptables_that_works_the_rules_are_read_back_once(
     assert asked_of(lab, node, "status").returncode == 0
 
 
+# Rules of others that do not look as if they admitted.
+
+
+ODD = {
+    "a chain with the name of a target": ("-N HL", "-A HL -j ACCEPT", "-I INPUT -j HL"),
+    "a chain with a name of ours": (
+        *("-N NP-IN-deadbeef", "-A NP-IN-deadbeef -j ACCEPT"),
+        *("-N odd", "-A odd -j NP-IN-deadbeef", "-I INPUT -j odd"),
+    ),
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_whatever_may_admit_comes_behind_our_jump(lab: Lab, node: Namespace, old: Build, backend: str) -> None:
+    applied(lab, node, old, NODE, backend)
+    scripts = {what: [f"iptables-{backend} {line}" for line in lines] for what, lines in ODD.items()}
+    for what, lines in scripts.items():
+        for line in lines:
+            done = node.run(*line.split(), lock=lab.lock)
+            assert done.returncode == 0, done.stderr
+        drifted = asked_of(lab, node, "status", "--format", "json")
+        assert "NP808" in {one["code"] for one in said(drifted)["findings"]}, what
+        applied(lab, node, old, NODE, backend)
+        saved = node.run(f"iptables-{backend}-save", lock=lab.lock).stdout
+        first = next(line for line in saved.splitlines() if line.startswith("-A INPUT"))
+        assert first.endswith("-j NETPOLICY-IN"), what
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ('insert rule ip filter INPUT iifname vmap { "eth0" : accept }', "sets or maps of nft"),
+        ("insert rule ip6 filter INPUT tcp dport { 1, 2 } accept", "sets or maps of nft"),
+        ("add table ip filter { flags dormant; }", "is dormant"),
+    ],
+)
+def test_what_iptables_nft_does_not_print_is_refused_not_passed_over(
+    lab: Lab, node: Namespace, old: Build, script: str, words: str
+) -> None:
+    applied(lab, node, old, NODE, "nft")
+    done = node.run("nft", "-f", "-", text=f"{script}\n")
+    assert done.returncode == 0, done.stderr
+    for verb, status in (("apply", 1), ("preview", 1), ("status", 1)):
+        where = ("--build", str(old.folder)) if verb != "status" else ()
+        told = asked_of(lab, node, verb, *where)
+        assert told.returncode == status
+        assert "NP766" in told.stderr
+        assert words in told.stderr
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_comment_with_a_line_break_is_refused_not_passed_over(
+    lab: Lab, node: Namespace, old: Build, backend: str
+) -> None:
+    applied(lab, node, old, NODE, backend)
+    words = ("-m", "comment", "--comment", "a\n# b", "-j", "ACCEPT")
+    node.run(f"iptables-{backend}", "-I", "INPUT", *words, lock=lab.lock)
+    for verb in ("apply", "preview"):
+        done = asked_of(lab, node, verb, "--build", str(old.folder))
+        assert done.returncode == 1
+        assert "NP766" in done.stderr
+    node.run(f"iptables-{backend}", "-D", "INPUT", "1", lock=lab.lock)
+    applied(lab, node, old, NODE, backend)
+
+
 # Others who write at the same time.
 
 
@@ -274,6 +339,7 @@ def test_rules_that_others_add_while_we_apply_are_all_there_afterwards(
             done = node.run(f"{table}-{backend}", "-w", "30", "-A", "f2b-sshd", *rule, lock=lab.lock)
             assert done.returncode == 0, done.stderr
             banned[0] += 1
+            ended.wait(0.02)
 
     thread = threading.Thread(target=ban)
     thread.start()

@@ -63,3 +63,22 @@ def test_what_the_page_shows_is_what_is_printed(lab: Lab, node: Namespace, tmp_p
             assert CLOCK.sub("…", block) == CLOCK.sub("…", printed)
     if os.environ.get("DOCS") == "write":
         path.write_text(text, encoding="utf-8")
+
+
+def test_the_way_away_from_a_node_leaves_nothing_of_ours(lab: Lab, node: Namespace, tmp_path: Path) -> None:
+    """The rule of somebody else, and its counter, are left as they were."""
+    blocks = FENCED.findall((ROOT / "docs" / "node.md").read_text(encoding="utf-8"))
+    (away,) = [block for kind, block in blocks if kind == "sh" and "ipset" in block]
+    said(node, lab, tmp_path, "netpolicy compile cluster.yaml -o build/ --as-of 2026-06-01")
+    said(node, lab, tmp_path, "iptables -c 5 300 -I INPUT -p tcp --dport 8080 -j DROP")
+    assert "in force" in said(node, lab, tmp_path, "netpolicy apply-rules apply --build build/")
+    assert "NETPOLICY-IN" in node.run("iptables-save", lock=lab.lock).stdout
+    assert said(node, lab, tmp_path, away) == ""
+    for tool in ("iptables-save", "ip6tables-save"):
+        saved = node.run(tool, "-c", lock=lab.lock).stdout
+        assert "NP-" not in saved
+        assert "NETPOLICY" not in saved
+        assert saved.count("-A ") == (tool == "iptables-save")
+    assert "[5:300] -A INPUT -p tcp -m tcp --dport 8080 -j DROP" in node.run("iptables-save", "-c").stdout
+    assert node.run("ipset", "list", "-n").stdout == ""
+    assert not (tmp_path / "lib" / "netpolicy").exists()

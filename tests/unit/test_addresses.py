@@ -37,7 +37,7 @@ def stopped(nodes: tuple[Identity, ...], here: Held) -> str:
     with pytest.raises(StoppedError) as caught:
         who(nodes, here)
     (found,) = caught.value.found
-    assert (found.code, caught.value.ending) == ("NP756", Ending.REFUSED)
+    assert (found.code, caught.value.ending) == ("NP756", Ending.REFUSED if nodes else Ending.UNUSABLE)
     assert found.hint
     return found.message
 
@@ -59,8 +59,15 @@ def test_each_address_that_is_not_there_is_told() -> None:
 def test_one_address_of_two_is_not_enough() -> None:
     here = holding(eth0="10.0.0.9")
     (found,) = wrong_node(DB, here)
-    assert "2001:db8:1::9" in found.message
-    assert "none of the 3 nodes; its addresses are eth0 10.0.0.9" in stopped(NODES, here)
+    assert found.message == "this machine is not `db`: `eth0` does not hold 2001:db8:1::9"
+    assert stopped(NODES, here) == found.message, "no other node has an address here"
+    two = stopped(NODES, holding(eth0="10.0.0.9 10.0.0.1"))
+    assert two == "this machine has addresses of 2 nodes, and is wholly none of them"
+
+
+def test_an_interface_that_is_not_there_is_told_as_such() -> None:
+    (v4, _) = wrong_node(DB, {})
+    assert v4.message == "this machine is not `db`: there is no `eth0` with 10.0.0.9"
 
 
 def test_an_address_on_another_interface_is_told_with_it() -> None:
@@ -80,7 +87,7 @@ def test_a_machine_that_is_several_nodes_or_none_is_none() -> None:
     both = holding(eth0="10.0.0.1 2001:db8:1::1 10.0.0.9 2001:db8:1::9")
     assert "this machine is both `db` and `web1`" in stopped(NODES, both)
     assert stopped(NODES, {}).endswith("its addresses are none")
-    assert stopped((), HERE).startswith("this machine is none of the 0 nodes")
+    assert stopped((), HERE) == "the build has no node's folder"
 
 
 def test_a_node_without_addresses_is_no_machine() -> None:

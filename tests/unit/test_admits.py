@@ -9,10 +9,12 @@ from netpolicy.source import Source
 from netpolicy.targets.iptables.admits import first_admitting
 from netpolicy.targets.iptables.live import read_table
 
+CHAINS = ("NETPOLICY-IN", "NP-IN-deadbeef", "FOREIGN", "DEEPER")
 
-def ahead(*lines: str) -> str | None:
-    """The text of the rule of INPUT that may admit; the other lines are rules of FOREIGN and DEEPER."""
-    heads = [":INPUT ACCEPT [0:0]", ":NETPOLICY-IN - [0:0]", ":FOREIGN - [0:0]", ":DEEPER - [0:0]"]
+
+def ahead(*lines: str, more: str = "") -> str | None:
+    """The text of the rule of INPUT that may admit; the other lines are rules of CHAINS, and of one more."""
+    heads = [":INPUT ACCEPT [0:0]", *(f":{name} - [0:0]" for name in (*CHAINS, more) if name)]
     text = "\n".join(["*filter", *heads, *(f"-A {line}" for line in lines), "COMMIT", ""])
     table, found = read_table(Source("saved", text), Family.V4)
     assert not found
@@ -27,6 +29,16 @@ def test_what_refuses_or_goes_on_admits_nothing(target: str) -> None:
 
 def test_a_rule_without_a_target_only_counts() -> None:
     assert ahead("INPUT -s 192.0.2.1/32") is None
+    assert ahead("INPUT -j FOREIGN", "FOREIGN -s 192.0.2.1/32") is None
+
+
+@pytest.mark.parametrize("name", ["HL", "LOG", "DROP", "RETURN"])
+def test_a_chain_that_bears_the_name_of_a_target_is_judged_by_its_rules(name: str) -> None:
+    """`HL` is a target of IPv6 alone, and nft gives a chain any name."""
+    rules = (f"INPUT -p tcp -j {name}", f"{name} -s 192.0.2.1/32 -j ACCEPT")
+    assert ahead(*rules, more=name) == f"-A {rules[0]}"
+    inner = ("INPUT -j FOREIGN", f"FOREIGN -j {name}", f"{name} -s 192.0.2.1/32 -j ACCEPT")
+    assert ahead(*inner, more=name) == "-A INPUT -j FOREIGN"
 
 
 @pytest.mark.parametrize("target", ["ACCEPT", "QUEUE", "NFQUEUE --queue-num 1", "RETURN", "SYNPROXY", "WHATEVER"])
@@ -52,8 +64,12 @@ def test_a_chain_that_is_entered_by_goto_runs_out_into_the_policy() -> None:
     assert ahead("INPUT -g NETPOLICY-IN") is None
 
 
-def test_what_leads_to_our_chains_is_not_ahead_of_them() -> None:
-    assert ahead("INPUT -j FOREIGN", "FOREIGN -j NETPOLICY-IN", "NETPOLICY-IN -j ACCEPT") is None
+def test_what_leads_to_our_chains_is_not_ahead_of_them_as_long_as_they_admit_by_return() -> None:
+    """A chain that bears a name of ours and is none, and that others lead to, is judged as theirs."""
+    assert ahead("INPUT -j FOREIGN", "FOREIGN -j NETPOLICY-IN", "NETPOLICY-IN -j RETURN") is None
+    assert ahead("INPUT -j NETPOLICY-IN", "NETPOLICY-IN -j ACCEPT") is None
+    lines = ("INPUT -j FOREIGN", "FOREIGN -j NP-IN-deadbeef", "NP-IN-deadbeef -j ACCEPT")
+    assert ahead(*lines) == "-A INPUT -j FOREIGN"
 
 
 def test_a_loop_ends() -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from netpolicy.node.apply import Choices, apply, choices_of
+from netpolicy.diagnostic import Severity
+from netpolicy.node.apply import Choices, apply, choices_of, refusals
 from netpolicy.node.backend import Backend, read_live
 from netpolicy.node.bundle import Bundle
 from netpolicy.node.host import Answer
-from netpolicy.node.journal import Journal, Phase
+from netpolicy.node.journal import Journal, Phase, Record
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.packet.addresses import FAMILIES, Family
 from netpolicy.targets.iptables.standing import standing
@@ -91,6 +94,30 @@ def test_where_all_is_in_force_nothing_is_written(machine: Machine, journal: Jou
     assert (done.changed, done.found) == (False, ())
     assert machine.writes == []
     assert {path: path.stat().st_mtime_ns for path in journal.folder.rglob("*")} == before
+
+
+def test_what_was_applied_and_is_no_longer_kept_is_kept_again(machine: Machine, journal: Journal) -> None:
+    """Else nobody could compare with it, and every later apply would have nothing to do."""
+    applied(machine, OLD, journal)
+    for path in (journal.folder / "kept").rglob("*"):
+        if path.is_dir():
+            continue
+        path.write_bytes(path.read_bytes().replace(b"e", b"E"))
+        done = apply(machine, OLD, journal, AUTO)
+        assert (done.changed, machine.writes) == (False, [])
+        kept = journal.kept(OLD.identity.digest)
+        assert kept is not None, path
+        assert kept.files == OLD.files
+    shutil.rmtree(journal.folder / "kept")
+    apply(machine, OLD, journal, AUTO)
+    assert journal.kept(OLD.identity.digest) is not None
+
+
+def test_a_policy_that_refuses_what_we_admit_is_told_at_every_apply(machine: Machine, journal: Journal) -> None:
+    machine.filters[Family.V4].policies["INPUT"] = "DROP"
+    for _ in range(2):
+        found = apply(machine, OLD, journal, AUTO).found
+        assert [(one.code, one.severity) for one in found] == [("NP817", Severity.WARNING)]
 
 
 def test_both_families_are_loaded_before_the_first_is_flipped(machine: Machine, journal: Journal) -> None:
@@ -368,3 +395,56 @@ def test_what_cannot_be_swept_is_a_warning(machine: Machine, journal: Journal) -
     record = journal.read()
     assert record.last is not None
     assert record.last.phase is Phase.APPLIED
+
+
+# What was kept, and what cannot be seen.
+
+
+@pytest.mark.parametrize("spoil", ["rules.v4", "node.json", "statements.json", "all"])
+def test_what_is_kept_heals_when_nothing_else_is_to_do(machine: Machine, journal: Journal, spoil: str) -> None:
+    """A file that was changed, or the folder that is gone, is written again, and the kernel is not."""
+    applied(machine, OLD, journal)
+    home = journal.folder / "kept" / OLD.identity.digest
+    if spoil == "all":
+        shutil.rmtree(home.parent)
+    else:
+        path = home / "files" / spoil if spoil == "rules.v4" else home / spoil
+        path.write_bytes(path.read_bytes() + b" ")
+    assert not journal.keeps(OLD)
+    assert apply(machine, OLD, journal, AUTO).changed is False
+    assert machine.writes == []
+    assert journal.keeps(OLD)
+    assert journal.kept(OLD.identity.digest) is not None
+
+
+def test_rules_of_another_class_are_never_taken_for_those_that_were_kept(machine: Machine, journal: Journal) -> None:
+    applied(machine, OLD, journal)
+    rules = journal.folder / "kept" / OLD.identity.digest / "files" / "rules.v4"
+    rules.write_text(NEW.files["rules.v4"], encoding="utf-8")
+    assert journal.kept(OLD.identity.digest) is None
+
+
+def test_a_backend_that_was_applied_to_and_cannot_be_read_stops_an_apply(machine: Machine, journal: Journal) -> None:
+    """Its rules may be in force; the tools of the other backend would load a second set of rules beside them."""
+    applied(machine, OLD, journal)
+    machine.lacks |= {SAVE4, SAVE6, V4, V6}
+    failure = stopped(machine, NEW, journal)
+    assert (codes(failure), failure.ending) == (["NP753"], Ending.UNUSABLE)
+    assert SAVE4 in failure.found[0].message
+    assert machine.writes == []
+
+
+def test_a_program_that_will_be_needed_is_missed_before_anything_is_begun(machine: Machine, journal: Journal) -> None:
+    machine.lacks.add("ipset")
+    failure = stopped(machine, OLD, journal)
+    assert (codes(failure), failure.ending) == (["NP753"], Ending.UNUSABLE)
+    assert machine.writes == []
+    assert journal.read() == Record()
+
+
+def test_all_refusals_are_told_at_once(machine: Machine, journal: Journal) -> None:
+    """An older serial, a writer that is of another backend, and a program that is missing."""
+    applied(machine, replace(OLD, identity=replace(OLD.identity, serial=7)), journal)
+    machine.lacks.add("ipset")
+    found = refusals(machine, NEW, journal.read(), Backend.NFT, Choices(by_iptc=True))
+    assert [one.code for one in found] == ["NP757", "NP752", "NP753"]

@@ -42,6 +42,10 @@ class Saying(Host):
                 self.said.setdefault(backend.tool(family, "save"), Answer(0, texts.get(family, ""), ""))
         self.asked: list[str] = []
         self.lacks: set[str] = set()
+        self.hides: list[str] = []
+
+    def hidden(self) -> list[str]:
+        return self.hides
 
     def run(self, *command: str, text: str = "", within: float = 60.0) -> Answer:
         self.asked.append(" ".join(command))
@@ -218,3 +222,12 @@ def test_the_names_of_tools() -> None:
     assert [NFT.tool(family, "save") for family in FAMILIES] == ["iptables-nft-save", "ip6tables-nft-save"]
     assert LEGACY.tool(V6, "restore") == "ip6tables-legacy-restore"
     assert [each.other for each in Backend] == [NFT, LEGACY]
+
+
+def test_what_the_tool_does_not_print_stops_us() -> None:
+    host = Saying(nft={V4: "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n"})
+    observe(host)
+    host.hides = ["table `ip filter` is dormant: no packet meets its rules"]
+    with pytest.raises(StoppedError) as caught:
+        observe(host)
+    assert [(one.code, one.message) for one in caught.value.found] == [("NP766", host.hides[0])]

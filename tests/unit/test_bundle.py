@@ -162,6 +162,9 @@ def test_a_name_that_is_almost_right_is_suggested(compiled: Path) -> None:
         lambda tree: tree["identities"].update({NODE: None}),
         lambda tree: [one["files"].pop("rules.v6") for one in tree["classes"].values()],
         lambda tree: [one.update(files=3) for one in tree["classes"].values()],
+        lambda tree: [one["files"].update({"a\0b": ""}) for one in tree["classes"].values()],
+        lambda tree: [one["files"].update({"\ud800": ""}) for one in tree["classes"].values()],
+        lambda tree: tree["statements"][0].update(id={}),
     ],
 )
 def test_a_manifest_that_is_whole_and_wrong_is_refused(
@@ -175,6 +178,23 @@ def test_what_is_sealed_again_without_a_change_is_taken(folder: Path) -> None:
     """What is refused above is refused for what it says."""
     resealed(folder, lambda tree: tree)
     assert Build(folder).bundle(NODE).identity.node == NODE
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b", "\ud800"])
+def test_a_name_that_no_folder_can_have_is_of_no_folder(folder: Path, name: str) -> None:
+    for key in ("nodes", "identities"):
+        resealed(folder, lambda tree, key=key: tree[key].update({name: ""}))  # type: ignore[misc]
+    assert tuple(Build(folder).present) == ("db", "web1", "web2")
+
+
+def test_a_file_that_is_no_text_is_refused_though_the_manifest_names_it(folder: Path) -> None:
+    path = folder / "nodes" / NODE / "rules.v4"
+    path.write_bytes(path.read_bytes() + b"\xff")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    resealed(folder, lambda tree: tree["classes"][tree["nodes"][NODE]]["files"].update({"rules.v4": digest}))
+    failure = refusal(folder)
+    assert [one.code for one in failure.found] == ["NP755"]
+    assert "is no text" in failure.found[0].message
 
 
 def test_files_that_the_manifest_names_and_that_are_no_class_are_refused(folder: Path) -> None:
@@ -221,18 +241,24 @@ def test_a_build_that_is_not_signed_is_refused(folder: Path) -> None:
 def test_a_signature_is_asked_for_the_bytes_that_were_read(folder: Path) -> None:
     """Not for those that stand in the folder a moment later."""
     (folder / "manifest.json.sig").write_text("signature", encoding="ascii")
+    signers = folder / "signers"
     build = Build(folder)
     text = (folder / "manifest.json").read_text(encoding="utf-8")
     (folder / "manifest.json").write_text("{}", encoding="ascii")
     host = Signing(Answer(0, "", ""))
-    build.verify(host, Path("signers"), "ops")
+    with pytest.raises(StoppedError) as without:
+        build.verify(host, signers, "ops")
+    assert (without.value.ending, host.asked) == (Ending.UNUSABLE, [])
+    signers.write_text("ops ssh-ed25519 AAAA", encoding="ascii")
+    build.verify(host, signers, "ops")
     ((command, given),) = host.asked
     assert given == text
     assert command[:3] == ("ssh-keygen", "-Y", "verify")
     assert command[command.index("-I") + 1] == "ops"
     assert command[command.index("-n") + 1] == "netpolicy"
-    assert command[command.index("-f") + 1] == "signers"
+    assert command[command.index("-f") + 1] == str(signers)
     with pytest.raises(StoppedError) as caught:
-        build.verify(Signing(Answer(255, "", "Could not verify signature.")), Path("signers"), "ops")
+        build.verify(Signing(Answer(255, "Could not verify signature.\n", "")), signers, "ops")
     assert [one.code for one in caught.value.found] == ["NP758"]
+    assert "Could not verify signature." in caught.value.found[0].message
     assert caught.value.ending is Ending.REFUSED

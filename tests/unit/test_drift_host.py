@@ -35,6 +35,9 @@ class Saying(Host):
     sets: str | None = ""
     own: str = "nf_tables"
 
+    def hidden(self) -> list[str]:
+        return []
+
     def run(self, *command: str, text: str = "", within: float = 60.0) -> Answer:
         if not self.has(command[0]):
             raise StoppedError(Ending.UNUSABLE, error("NP753", f"`{command[0]}` is not installed"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -47,6 +48,17 @@ def test_a_program_that_hangs_is_killed() -> None:
     with pytest.raises(StoppedError) as caught:
         HOST.run(sys.executable, "-c", "import time; time.sleep(600)", within=0.3)
     assert "did not end within 0.3 seconds" in stopped(caught, "NP753", Ending.UNKNOWN)
+
+
+def test_what_only_looks_leaves_nothing_half_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is killed as well, and the kernel is untouched."""
+    slow = tmp_path / "iptables-nft-save"
+    slow.write_text("#!/bin/sh\nexec sleep 600\n", encoding="ascii")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(StoppedError) as caught:
+        HOST.run("iptables-nft-save", "-c", within=0.3)
+    assert caught.value.ending is Ending.UNUSABLE
 
 
 def test_a_program_that_cannot_be_run_is_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -228,6 +229,30 @@ def test_whatever_else_is_damaged_stops_no_apply(journal: Journal, machine: Mach
     assert apply(machine, NEW, journal, Choices()).changed
     assert apply(machine, replace(OLD, identity=replace(OLD.identity, serial=9)), journal, Choices()).changed
     assert journal.kept(digest) is not None
+
+
+def test_a_link_that_leads_nowhere_among_what_is_kept_does_not_stop_an_apply(
+    journal: Journal, machine: Machine
+) -> None:
+    (journal.folder / "kept" / "link").symlink_to("nowhere")
+    assert apply(machine, NEW, journal, Choices()).changed
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"), [(errno.ENOSPC, "make room"), (errno.EACCES, "as root"), (errno.EROFS, "mend that")]
+)
+def test_the_hint_is_of_the_failure(
+    journal: Journal, machine: Machine, monkeypatch: pytest.MonkeyPatch, number: int, hint: str
+) -> None:
+    def fails(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    machine.calls.clear()
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(StoppedError) as caught:
+        apply(machine, NEW, journal, Choices())
+    assert hint in caught.value.found[0].hint
+    assert machine.writes == []
 
 
 # What is cut in the middle.

@@ -78,11 +78,22 @@ def test_a_rule_of_others_is_kept_as_it_stands() -> None:
     assert read.chains["FOREIGN"].rules[0].rule == Rule((), Drop(), 'say "no" -j ACCEPT')
 
 
-def test_a_quote_that_does_not_close_is_no_target() -> None:
-    read, found = table(TEXT.replace(' -j ACCEPT" -j DROP', " -j ACCEPT -j DROP"))
-    assert found == []
-    rule = read.chains["FOREIGN"].rules[0]
-    assert (rule.line, rule.rule, rule.target) == (None, None, ("", False))
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ('"say', '"a\n# say', 13),  # what follows would be passed over as a comment of the tool
+        ('"say', '"a\n-A INPUT -j NETPOLICY-IN\n# say', 13),  # or be taken for our jump
+        ("-A PREROUTING -j DOCKER", '-A PREROUTING -m comment --comment "a\n# b" -j DOCKER', 4),
+        ("-j NETPOLICY-IN", '-j a"b', 11),
+        (":FOREIGN -", ':"LOG" - [0:0]\n:FOREIGN -', 10),
+    ],
+)
+def test_a_quote_that_is_not_closed_on_its_line_or_in_a_name_is_refused(old: str, new: str, line: int) -> None:
+    """The tools print a line break in a comment as it is, and a name without quotes around it."""
+    _, found = table(TEXT.replace(old, new, 1))
+    assert found[0].code == "NP766"
+    assert "a quote that is not closed" in found[0].message
+    assert found[0].labels[0].span.line == line
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from netpolicy.node.apply import Choices, apply
 from netpolicy.node.backend import read_live
 from netpolicy.node.bundle import Bundle, StatementText
 from netpolicy.node.journal import Journal
-from netpolicy.node.preview import Preview, preview, told
+from netpolicy.node.preview import Preview, pairs, preview, told
 from netpolicy.packet.addresses import Family
 from tests.bundles import CLUSTER, LESS, MORE, POLICY, bundle
 from tests.machine import Machine, loaded
@@ -39,7 +41,7 @@ def test_a_statement_more_opens_by_its_rules_alone(machine: Machine) -> None:
     one = seen(machine, more)
     opened = statement(more, "web -> db : tcp 9104")
     assert (one.in_force, one.loaded) == (False, True)
-    assert (one.opens, one.closes) == ((opened,), ())
+    assert (one.comes, one.goes) == ((opened,), ())
     signs = {(rule.sign, rule.family) for rule in one.rules if "9104" in rule.text}
     assert signs == {("+", Family.V4), ("+", Family.V6)}
     assert all(opened in rule.statements for rule in one.rules if "9104" in rule.text)
@@ -50,7 +52,7 @@ def test_the_way_back_closes_what_the_way_there_opened(machine: Machine) -> None
     """Each rule that came goes, and the other way round."""
     there = seen(machine, bundle(MORE))
     back = seen(loaded(bundle(MORE)), OLD)
-    assert (back.opens, back.closes) == (there.closes, there.opens)
+    assert (back.comes, back.goes) == (there.goes, there.comes)
     assert {(one.family, one.text) for one in there.rules if one.sign == "+"} == {
         (one.family, one.text) for one in back.rules if one.sign == "-"
     }
@@ -59,8 +61,8 @@ def test_the_way_back_closes_what_the_way_there_opened(machine: Machine) -> None
 def test_a_statement_that_goes_and_one_that_comes(machine: Machine) -> None:
     less = bundle(LESS)
     one = seen(machine, less)
-    assert one.opens == (statement(less, "admins -> db : tcp 22"),)
-    assert one.closes == (statement(OLD, "web -> db : tcp 3306"),)
+    assert one.comes == (statement(less, "admins -> db : tcp 22"),)
+    assert one.goes == (statement(OLD, "web -> db : tcp 3306"),)
     assert one.changes == ()
 
 
@@ -78,8 +80,8 @@ def test_of_a_kernel_without_our_rules_all_comes() -> None:
     assert (one.in_force, one.loaded) == (False, False)
     assert {rule.sign for rule in one.rules} == {"+"}
     assert "INPUT" in one.jumps
-    assert statement(OLD, "web -> db : tcp 3306") in one.opens
-    assert one.closes == ()
+    assert statement(OLD, "web -> db : tcp 3306") in one.comes
+    assert one.goes == ()
 
 
 def test_rules_that_no_packet_meets_are_not_there(machine: Machine) -> None:
@@ -98,7 +100,7 @@ def test_a_rule_that_somebody_put_in_goes(machine: Machine) -> None:
         ("-", Family.V4, "-A NP-IN -m recent --name x --rcheck -j ACCEPT"),
         ("-", Family.V4, "-A NP-IN -s 192.0.2.7/32 -j ACCEPT"),
     ]
-    assert (one.opens, one.closes, one.changes) == ((), (), ())
+    assert (one.comes, one.goes, one.changes) == ((), (), ())
 
 
 def test_a_rule_of_a_statement_that_was_edited_is_a_change_of_it(machine: Machine) -> None:
@@ -123,7 +125,10 @@ def test_members_of_a_set_come_and_go() -> None:
         (("10.0.0.4",), ("10.0.0.2",))
     ]
     assert all(not each.name.startswith("np6-") for each in one.sets)
-    assert (one.opens, one.closes, one.rules) == ((), (), ())
+    asked = statement(moved, "web -> db : tcp 3306")
+    assert all(asked in each.statements for each in one.sets if each.name.startswith("np4-web"))
+    assert asked in one.changes
+    assert (one.comes, one.goes, one.rules) == ((), (), ())
     assert not one.in_force
 
 
@@ -150,4 +155,16 @@ def test_a_statement_is_told_as_people_read_it() -> None:
     known = {"01": StatementText("01", "web -> db : tcp 3306", "policy.netpol:7"), "02": StatementText("02", "a -> b")}
     assert told("01", known) == "web -> db : tcp 3306  (policy.netpol:7)"
     assert told("02", known) == "a -> b  (02)"
-    assert told("03", known) == "statement 03"
+    assert told("03", known) == "statement 03, which is not known here"
+
+
+def test_a_statement_that_comes_stands_for_the_one_of_the_same_sides_that_goes(machine: Machine) -> None:
+    """So that a port more is no flow that closes; where several are of the same two sides, nobody can tell which."""
+    wider = bundle(POLICY.replace("tcp 3306", "tcp 3306, 3307"))
+    texts = {**OLD.statements, **wider.statements}
+    one = seen(machine, wider)
+    [(comes, goes)] = pairs(one, texts).items()
+    assert (comes, goes) == (one.comes[0], one.goes[0])
+    assert texts[goes].flow == "web -> db : tcp 3306"
+    assert pairs(one, {}) == {}
+    assert pairs(replace(one, comes=(comes, comes)), texts) == {}

@@ -25,6 +25,7 @@ STABLE = {"INPUT": "NETPOLICY-IN", "FORWARD": "NETPOLICY-FWD", "OUTPUT": "NETPOL
 _CHAIN = re.compile(r"NETPOLICY-(IN|FWD|OUT)|NP-(IN|FWD|OUT)-[0-9a-f]{8}(-.*)?")
 _SET = re.compile(r"np[46]-[a-z0-9_]+-[0-9a-f]{8}")
 _COUNTERS = re.compile(r"\[(\d+):(\d+)\] ")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _INCOMPATIBLE = re.compile(r"# Table `filter' is incompatible.*")
 
 
@@ -143,7 +144,11 @@ class _TableReader:
 
     def take(self, raw: str, start: int) -> None:
         first = raw[0]
-        if first == "#":
+        if '"' in raw and ('"' in _QUOTED.sub("", raw) or first == ":"):
+            # The next line may look like a rule, or like a comment of the tool, and is neither.
+            hint = "remove the rule whose comment has a line break, or the chain with a quote in its name"
+            self._refuse("a quote that is not closed on its line, or in a name", start, len(raw), hint)
+        elif first == "#":
             if _INCOMPATIBLE.match(raw):
                 hint = "read it with `nft list ruleset`; a table that iptables cannot print is changed by nft only"
                 self._refuse("a table cannot be printed by iptables", start, len(raw), hint)
