@@ -83,7 +83,7 @@ def _seconds(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Does what the verb says; with what stops it, tells what the kernel holds then."""
     from netpolicy.cli import INTERRUPTED, UNUSABLE
-    from netpolicy.cli.tell import tell
+    from netpolicy.cli.tell import stop
     from netpolicy.node.stopped import StoppedError
 
     wrong = _wrong_usage(options)
@@ -93,11 +93,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         return {"preview": _preview, "apply": _apply, "status": _status}[options.verb](options)
     except StoppedError as stopped:
-        tell(stopped.found, options)
+        stop(stopped.found, options, stopped.ending.name.lower().replace("_", " "))
         if options.verb == "apply" and stopped.ending.name in _HOLDS:
             print(_HOLDS[stopped.ending.name], file=sys.stderr)
-        if options.format == "json":
-            _print_json(result=stopped.ending.name.lower().replace("_", " "), findings=_listed(stopped.found))
         return int(stopped.ending)
     except KeyboardInterrupt:  # it may have waited until the kernel was changed
         if options.verb != "apply":
@@ -132,18 +130,15 @@ def _wrong_usage(options: argparse.Namespace) -> tuple[str, str] | None:
 
 def _wanted(options: argparse.Namespace) -> Bundle:
     """The ruleset of this very machine; a machine that is another one is a StoppedError."""
-    from netpolicy.cli.node_rules import SELF, compiled, from_build
-    from netpolicy.node.addresses import held, wrong_node
-    from netpolicy.node.stopped import Ending, StoppedError
+    from netpolicy.cli.node_rules import SELF, compiled, from_build, must_be_here
 
     if options.cluster:
         bundle = compiled(options.cluster, options.node, options.serial)
     else:
         signed = (Path(options.allowed_signers), options.signer) if options.signer else None
         bundle = from_build(options.build, options.node, signed=signed)
-    wrong = wrong_node(bundle.identity, held()) if options.node != SELF else []
-    if wrong:
-        raise StoppedError(Ending.REFUSED, *wrong)
+    if options.node != SELF:
+        must_be_here(bundle.identity)
     return bundle
 
 

@@ -2,7 +2,8 @@
 
 Without a build or a cluster it compares with what was applied last. Nothing is changed, and nothing is made. With
 `--dump` no kernel is asked: saved texts of iptables-save, ip6tables-save (`-c` keeps the counters) and ipset save are.
-Exit status: 0 no drift, 1 drift, 2 unreadable, or a privilege or a tool is missing.
+Exit status: 0 no drift (warnings tell what others refuse), 1 drift, 2 unreadable, a privilege or a tool is missing, or
+this machine is another node.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints what differs; with what cannot be read, why."""
     from netpolicy.cli import UNUSABLE, WRONG
-    from netpolicy.cli.tell import tell
-    from netpolicy.node.document import document, unread
+    from netpolicy.cli.tell import stop, tell
+    from netpolicy.node.document import document
     from netpolicy.node.drift import drift
     from netpolicy.node.stopped import StoppedError
 
@@ -67,15 +68,13 @@ def run(options: argparse.Namespace) -> int:
         bundle = _wanted(options)
         held = _held(options, inventory=bool(bundle.ruleset.sets))
     except StoppedError as stopped:
-        tell(stopped.found, options)
-        if options.format == "json":
-            _print_json(unread(stopped.found))
+        stop(stopped.found, options, "unusable", in_force=None)
         return UNUSABLE
     one = drift(held, bundle)
     if options.format == "json":
         _print_json(document(one, with_hits=options.hits))
     else:
-        tell(one.found, options)
+        tell(one.found, options, as_given=True)
         _print_text(one, options)
     return 0 if one.in_force else WRONG
 
@@ -84,7 +83,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _wanted(options: argparse.Namespace) -> Bundle:
-    """The ruleset of the node."""
+    """The ruleset of the node. A live kernel is compared with that of its own node alone, else we are stopped."""
+    from netpolicy.cli.node_rules import SELF, must_be_here
+
+    bundle = _named(options)
+    if not _is_dump(options) and options.node != SELF:
+        must_be_here(bundle.identity)
+    return bundle
+
+
+def _named(options: argparse.Namespace) -> Bundle:
     from netpolicy.cli.node_rules import SELF, applied, applied_node, compiled, from_build
 
     if not (options.cluster or options.build):
@@ -109,7 +117,7 @@ def _held(options: argparse.Namespace, *, inventory: bool) -> Held:
         from netpolicy.node.host import Host
 
         asked = None if options.backend == "auto" else Backend(options.backend)
-        return of_kernel(Host(), asked, sets=inventory)
+        return of_kernel(Host(), asked, sets=inventory, named=True)
     paths = [
         Path(file) if file else Path(options.dump, name) if options.dump else None
         for file, name in zip(given, _TEXTS, strict=True)
@@ -169,12 +177,12 @@ def _print_hits(one: Drift) -> None:
     from netpolicy.report.hits import as_table
 
     if one.hits is None:
-        hint = "save it with `iptables-save -c` and `ip6tables-save -c`"
-        print(f"no hits: what was read has no counters of our rules; {hint}", file=sys.stderr)
+        print(f"no hits: {one.no_hits}", file=sys.stderr)
         return
     texts = one.bundle.statements
     rows = [
-        (hit.packets, hit.octets, ", ".join(hit.statements), flow_of(hit.statements, texts) or "") for hit in one.hits
+        (hit.packets, hit.octets, ", ".join(hit.statements), flow_of(hit.statements, texts, with_place=True))
+        for hit in one.hits
     ]
     print(as_table(rows, shutil.get_terminal_size((120, 50)).columns))
 

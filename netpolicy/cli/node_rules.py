@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from netpolicy.diagnostic import did_you_mean, error, has_errors
-from netpolicy.node.addresses import held, who
+from netpolicy.node.addresses import held, who, wrong_node
 from netpolicy.node.bundle import Build, Bundle, StatementText, bundle_of, class_digest
 from netpolicy.node.host import Host
 from netpolicy.node.journal import Journal
@@ -58,6 +58,12 @@ def applied(state: str, name: str = "") -> Bundle:
     elif name and name != force.node:
         _stop(f"`{force.node}` was applied here, not `{name}`", "leave `--node` out, or name a build with `--build`")
     return bundle
+
+
+def must_be_here(identity: Identity) -> None:
+    """This machine is that node by its addresses, or we are stopped."""
+    if wrong := wrong_node(identity, held()):
+        raise StoppedError(Ending.REFUSED, *wrong)
 
 
 def applied_node(state: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from netpolicy.cli import FINE, WRONG
@@ -26,18 +26,36 @@ def colour(options: argparse.Namespace, stream: TextIO | None = None) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or (stream or sys.stderr).isatty()
 
 
-def tell(diagnostics: Iterable[Diagnostic], options: argparse.Namespace, bar: Severity = Severity.ERROR) -> int:
-    """Prints them in order of place; answers the exit status: WRONG when one weighs as much as `bar`."""
-    listed = ordered(diagnostics)
+def tell(
+    diagnostics: Iterable[Diagnostic],
+    options: argparse.Namespace,
+    bar: Severity = Severity.ERROR,
+    *,
+    as_given: bool = False,
+) -> int:
+    """Prints them in order of place, or `as_given`; answers the exit status: WRONG when one weighs as much as `bar`."""
+    listed = list(diagnostics) if as_given else ordered(diagnostics)
     wrong = [one for one in listed if one.severity.rank <= bar.rank]
     shown = wrong if options.quiet else listed
     painted = colour(options)
     # Notices are left out before warnings, and warnings before errors: there may be very many of them.
-    for one in ordered(sorted(shown, key=lambda one: one.severity.rank)[:MOST]):
+    most = sorted(shown, key=lambda one: one.severity.rank)[:MOST]
+    for one in most if as_given else ordered(most):
         print(render(one, colour=painted) + "\n", file=sys.stderr)
     if len(shown) > MOST:
         print(f"… and {len(shown) - MOST} more", file=sys.stderr)
     return WRONG if wrong else FINE
+
+
+def stop(diagnostics: Sequence[Diagnostic], options: argparse.Namespace, result: str, **more: None) -> None:
+    """Prints what stopped a command, and for `--format json` a document of it, too; `more` is what nobody knows."""
+    tell(diagnostics, options)
+    if options.format == "json":
+        import json
+
+        from netpolicy.report.findings import as_document
+
+        print(json.dumps(as_document(result, diagnostics) | more, indent=1, sort_keys=True))
 
 
 def counted(diagnostics: Iterable[Diagnostic]) -> str:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import urandom
 
-from netpolicy.diagnostic import Diagnostic, Severity, error, has_errors, warning
+from netpolicy.diagnostic import Diagnostic, error, warning
 from netpolicy.node.backend import Backend, choose, live, observe, read_live
 from netpolicy.node.bundle import Bundle
 from netpolicy.node.host import Host
 from netpolicy.node.journal import Attempt, Journal, Phase, Record, now
+from netpolicy.node.overruled import overruled
 from netpolicy.node.second import Second
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.node.write import Iptc, Restore, Writer, write_sets
@@ -49,7 +50,7 @@ class Choices:
 @dataclass(frozen=True, slots=True)
 class Result:
     """An apply that came to its end. `found` is what could not be cleared away, or not read a second time, and
-    policies that refuse what we admit.
+    what others refuse of what we admit.
 
     `read_twice` is True when python-iptables, too, read what was given.
     """
@@ -74,7 +75,7 @@ def apply(host: Host, bundle: Bundle, journal: Journal, choices: Choices) -> Res
         before = live(host, backend, observed)
         one = standing(before, bundle.ruleset)
         if one.in_force and one.clean and _said(record, bundle.identity, backend) and journal.keeps(bundle):
-            return Result(backend, changed=False, found=tuple(_shut(before, bundle)))
+            return Result(backend, changed=False, found=tuple(overruled(before, bundle.ruleset)))
         by = writer(host, backend, choices)
         refuse_unable(host, backend, bundle.ruleset)
         attempt = Attempt(urandom(4).hex(), Phase.BEGUN, bundle.identity.digest, backend.value, now())
@@ -88,7 +89,7 @@ def apply(host: Host, bundle: Bundle, journal: Journal, choices: Choices) -> Res
                 journal.ended(attempt, _PHASES[ending], record)
                 raise StoppedError(ending, *found) from None
             journal.applied()
-            told = (*work.second.found, *work.sweep(), *_shut(before, bundle))
+            told = (*work.second.found, *work.sweep(), *overruled(before, bundle.ruleset))
             return Result(backend, not one.in_force, told, work.second.spoke)
 
 
@@ -271,20 +272,6 @@ def _unlike(one: Standing) -> str:
     chains = [chain.name for each in one.families for chain in (*each.stale, *each.unflipped)]
     jumps = [jump.built_in for each in one.families for jump in each.jumps if not jump.stands]
     return ", ".join(f"`{name}`" for name in dict.fromkeys((*one.absent, *one.changed, *chains, *jumps)))
-
-
-def _shut(live: Live, bundle: Bundle) -> Iterator[Diagnostic]:
-    """The policies, which are never ours, that refuse what we admit."""
-    chains = (live.table(family).chain(name) for family in FAMILIES for name in STABLE)
-    if all(chain is None or chain.policy == "ACCEPT" for chain in chains):
-        return
-    from netpolicy.node.findings import finding
-    from netpolicy.targets.iptables.drift import policies
-
-    for one in policies(live, bundle.ruleset):
-        told = finding(one, bundle.statements)
-        if has_errors([told]):
-            yield replace(told, severity=Severity.WARNING)
 
 
 def _left(what: str, why: str) -> Diagnostic:

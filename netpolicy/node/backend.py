@@ -122,7 +122,7 @@ def choose(host: Host, observed: Observed, asked: Backend | None) -> Backend:
     if not holding:
         return asked or _default(host)
     if asked is not None and asked is not holding[0]:
-        raise StoppedError(Ending.REFUSED, _other(observed, asked))
+        raise StoppedError(Ending.REFUSED, not_in_use(observed, asked))
     return holding[0]
 
 
@@ -135,7 +135,8 @@ def _both(observed: Observed) -> Diagnostic:
     return error("NP751", f"both backends hold rules or policies: {counts}", hint=hint, notes=notes)
 
 
-def _other(observed: Observed, asked: Backend) -> Diagnostic:
+def not_in_use(observed: Observed, asked: Backend) -> Diagnostic:
+    """What is told when a backend is asked for, and the other one holds the rules."""
     held = observed.holds(asked.other)
     hint = f"use `--backend {asked.other.value}`, or remove those first: a packet passes both"
     return error(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from netpolicy.diagnostic import Diagnostic, Label, Severity, error, notice
+from netpolicy.diagnostic import Diagnostic, Label, Severity, error
 from netpolicy.node.bundle import StatementText
 from netpolicy.targets.iptables.consequence import Consequence
 from netpolicy.targets.iptables.drift import Difference, Kind, generation_of
@@ -35,39 +35,43 @@ CODES = {
     Kind.OTHER_BACKEND: "NP815",
     Kind.RULE_UNREADABLE: "NP816",
     Kind.POLICY: "NP817",
+    Kind.REFUSED: "NP819",
 }
 _FIRST = "`netpolicy apply-rules apply` puts our jump first"
 _APPLY = "`netpolicy apply-rules apply` puts it right; find out first who changed it"
 _HINTS = {
     Kind.ADMITTED_BEFORE: f"{_FIRST}; what that rule admits belongs in the policy",
-    Kind.OTHER_GENERATION: "apply this build, or compare with the build that was applied",
+    Kind.OTHER_GENERATION: "`netpolicy apply-rules preview` tells what differs; or compare with what was applied",
     Kind.ENTERED: "remove that rule: only our own jumps lead into our chains",
     Kind.CHAIN_LEFT: "the next `netpolicy apply-rules apply` removes it",
     Kind.SET_LEFT: "the next `netpolicy apply-rules apply` removes it",
     Kind.OTHER_BACKEND: "a packet passes both: remove the rules that are not meant, then apply again",
+    Kind.REFUSED: "our chains refuse by themselves: take that rule away, or put ahead of it what admits the same",
     Kind.POLICY: "no policy is ours, and our chains refuse by themselves: with our jump, `-P {name} ACCEPT` is safe",
 }
 _MOST_ADDRESSES, _MOST_STATEMENTS = 6, 6
 
 
 def finding(one: Difference, texts: Mapping[str, StatementText]) -> Diagnostic:
-    """The difference as a diagnostic: an error, or a notice where every packet still goes its way."""
+    """The difference as a diagnostic: an error, or less where our rules are in force all the same."""
     hint = _HINTS.get(one.kind, _APPLY).format(name=one.name)
     places = [Label(one.live[1].span, _LABELS.get(one.kind, ""))] if one.live else []
     message, notes = _message(one, texts), tuple(_notes(one, texts))
-    if is_notice(one):
-        return replace(notice(CODES[one.kind], message, *places, hint=hint), notes=notes)
-    return error(CODES[one.kind], message, *places, hint=hint, notes=notes)
-
-
-def is_notice(one: Difference) -> bool:
-    """True for what stops or admits no packet: leftovers, and a policy that something behind our jump may overrule."""
-    harmless = one.kind is Kind.POLICY and one.consequence is Consequence.NOTHING
-    return harmless or one.kind in (Kind.CHAIN_LEFT, Kind.SET_LEFT)
+    told = error(CODES[one.kind], message, *places, hint=hint, notes=notes)
+    return replace(told, severity=severity(one))
 
 
 def severity(one: Difference) -> Severity:
-    return Severity.NOTICE if is_notice(one) else Severity.ERROR
+    """A notice for leftovers, and a warning for what others refuse: our rules are in force, and nothing is opened."""
+    return _LIGHTER.get(one.kind, Severity.ERROR)
+
+
+_LIGHTER = {
+    Kind.CHAIN_LEFT: Severity.NOTICE,
+    Kind.SET_LEFT: Severity.NOTICE,
+    Kind.POLICY: Severity.WARNING,
+    Kind.REFUSED: Severity.WARNING,
+}
 
 
 def statements(one: Difference) -> tuple[str, ...]:
@@ -88,6 +92,7 @@ _LABELS = {
     Kind.ADMITTED_BEFORE: "may admit",
     Kind.OTHER_GENERATION: "leads to another generation",
     Kind.ENTERED: "leads into our chains",
+    Kind.REFUSED: "refuses all",
 }
 
 
@@ -100,7 +105,9 @@ def _does(one: Difference, texts: Mapping[str, StatementText]) -> str:
     if one.kind in _SAYS_ALL:
         return ""
     if one.kind is Kind.POLICY and one.consequence is Consequence.NOTHING:
-        return "; rules behind our jump may admit"
+        return f"; {one.found[1]}"
+    if one.kind is Kind.REFUSED:
+        return f", and so what the policy admits{'; ' + one.found[0] if one.found else ''}"
     whose = _whose(one, texts)
     return f", which {one.consequence.value}{whose}" if whose else _AT_LARGE[one.consequence]
 
@@ -168,6 +175,8 @@ def _what_of_chain(one: Difference) -> str:
             return f"`{one.name}` leads into our chains a second time"
         case Kind.ADMITTED_BEFORE:
             return f"a rule of `{one.name}` ahead of our jump may admit packets that our rules never see"
+        case Kind.OTHER_GENERATION if one.lacking:
+            return f"another generation is in force: {one.found[0]}, not {one.lacking[0]}"
         case Kind.OTHER_GENERATION:
             due = generation_of(getattr(one.wanted[1].target, "chain", "")) if one.wanted else ""
             return f"`{one.name}` leads to generation {one.found[0]}, not to {due}"
@@ -177,6 +186,8 @@ def _what_of_chain(one: Difference) -> str:
             return f"chain `{one.name}` is of no use any more"
         case Kind.POLICY:
             return f"the policy of `{one.name}` is {one.found[0]}"
+        case Kind.REFUSED:
+            return f"rule {one.live[0] if one.live else 0} of `{one.name}`, of others, refuses all that comes to it"
         case _:
             return _what_of_set(one)
 

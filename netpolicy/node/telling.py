@@ -8,11 +8,10 @@ from typing import Any
 
 from netpolicy.node.bundle import StatementText
 from netpolicy.node.drift import Drift
-from netpolicy.node.findings import finding
 from netpolicy.node.journal import Applied, Record
 from netpolicy.node.preview import Preview
 from netpolicy.packet.addresses import Family
-from netpolicy.report.findings import as_list
+from netpolicy.report.findings import as_value
 
 
 def preview_value(one: Preview, texts: Mapping[str, StatementText]) -> dict[str, Any]:
@@ -43,7 +42,7 @@ def status_value(record: Record, one: Drift | None, seen: Mapping[Family, int] |
         "last_apply": told,
         "in_force": one is not None and one.in_force,
         "generation": _generation(one) if one else None,
-        "findings": as_list(finding(each, one.bundle.statements) for each in one.differences) if one else [],
+        "findings": [as_value(each) for each in one.found] if one else [],
         "packets_seen": {f"v{family.value}": count for family, count in seen.items()} if seen else None,
     }
 

@@ -160,10 +160,28 @@ def test_the_state_folder_is_that_of_the_journal() -> None:
     assert drift.STATE == journal.FOLDER
 
 
-def test_without_a_dump_the_kernel_is_asked(state: Path, dump: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_live_kernel_is_that_of_the_node_or_is_not_read(
+    build: Path, state: Path, dump: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An apply would refuse it, so nobody is told that an apply puts it right; a dump may be of any machine."""
+    monkeypatch.setattr("netpolicy.node.drift.of_kernel", lambda *_, **__: pytest.fail("the kernel was read"))
+    here(monkeypatch, f"{build}/sql")
+    of_core = (("--build", str(build), "--node", "core"), ("--cluster", TWENTY, "--node", "core"), ())
+    for wanted in of_core:
+        outcome = called("drift", *wanted, "--state", str(state))
+        assert (outcome.status, outcome.out) == (2, "")
+        assert "error[NP756]: this machine is not `core`: `eth0` does not hold 10.5.31.10" in outcome.err
+    assert run(dump, "--state", str(state)).status == 0
+
+
+def test_without_a_dump_the_kernel_is_asked(
+    build: Path, state: Path, dump: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here(monkeypatch, f"{build}/core")
     asked: list[tuple[Backend | None, bool]] = []
 
-    def of_kernel(_: Host, backend: Backend | None, *, sets: bool) -> Held:
+    def of_kernel(_: Host, backend: Backend | None, *, sets: bool, named: bool) -> Held:
+        assert named
         asked.append((backend, sets))
         v4, v6, held = (Source(name, (dump / name).read_text(encoding="utf-8")) for name in FILES)
         return replace(of_texts(v4, v6, held)[0], backend="iptables-nft")
@@ -217,8 +235,8 @@ def test_the_only_node_is_the_one(build: Path, tmp_path: Path) -> None:
 def test_a_live_kernel_is_asked_for_the_node_that_was_applied_else_for_self(
     build: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here(monkeypatch, f"{build}/sql")
     for home, node in ((state, "core"), (state / "none", "sql")):
+        here(monkeypatch, f"{build}/{node}")
         for wanted in (("--build", str(build)), ("--cluster", TWENTY)):
             options = parsed(*wanted, "--state", str(home))
             assert drift._wanted(options).identity.node == node

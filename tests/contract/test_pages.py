@@ -16,6 +16,7 @@ from netpolicy.node.drift import of_texts
 from netpolicy.node.findings import finding
 from netpolicy.node.listening import listening_findings
 from netpolicy.node.machine import check
+from netpolicy.node.overruled import overruled
 from netpolicy.pages import codes, page, title
 from netpolicy.policy.citation import of_policy
 from netpolicy.policy.clusterfile import read_cluster
@@ -123,7 +124,7 @@ def drifted(code: str, section: str) -> list[Diagnostic]:
     held, problems = of_texts(*listed(code, section).values())
     assert wanted is not None
     assert not found + problems
-    return [finding(one, {}) for one in differences(held.live, wanted)]
+    return [*(finding(one, {}) for one in differences(held.live, wanted)), *overruled(held.live, wanted)]
 
 
 def told(code: str, section: str) -> list[Diagnostic]:
@@ -177,6 +178,14 @@ def test_the_bad_example_gives_the_code(code: str) -> None:
 def test_of_the_good_example_nothing_is_told(code: str) -> None:
     """The good example is right in every respect."""
     assert told(code, "good") == []
+
+
+@pytest.mark.parametrize("code", ["NP801", "NP805", "NP808", "NP809", "NP810", "NP815"])
+def test_a_page_of_drift_says_what_to_do(code: str) -> None:
+    """Its paragraph names the command that mends it, or that waits until it is mended."""
+    parts = PAGE.fullmatch(page(code) or "")
+    assert parts is not None
+    assert "`netpolicy apply-rules " in parts["text"]
 
 
 def test_an_unknown_code_has_no_page() -> None:

@@ -26,6 +26,7 @@ from netpolicy.targets.iptables.drift import Kind
 from netpolicy.targets.iptables.hits import statements_of
 from netpolicy.targets.iptables.render import rule_text
 from netpolicy.targets.iptables.rules import Chain, InSet
+from tests.kernel.applying import addressed
 from tests.kernel.build import Build
 from tests.kernel.lab import BACKENDS, TABLE_OF, Lab, Namespace, Site, inside
 from tests.kernel.probe import Probe, answers
@@ -68,6 +69,11 @@ MUTATIONS: dict[str, tuple[str, set[Kind], bool]] = {
     "others lead into ours": ("iptables -N theirs; iptables -A theirs -j NETPOLICY-IN", {Kind.ENTERED}, False),
     "a chain is left": ("iptables -N NP-IN-0a1b2c3d-t", {Kind.CHAIN_LEFT}, False),
     "a policy": ("iptables -P INPUT DROP", {Kind.POLICY}, False),
+    "others refuse all behind": (
+        "iptables -N f2b; iptables -A f2b -j REJECT; iptables -A INPUT -j f2b",
+        {Kind.REFUSED},
+        False,
+    ),
     "IPv6 alone": ("ip6tables -D INPUT 1", {Kind.JUMP_MISSING}, False),
     "others refuse ahead": (f"{REFUSING}; iptables -I INPUT 1 -j f2b", set(), False),
 }
@@ -256,15 +262,21 @@ def test_what_was_applied_is_known_and_so_is_the_node(
 
 @pytest.mark.usefixtures("lock")
 def test_the_program_in_a_namespace(lab: Lab, build: Callable[..., Build]) -> None:
-    """The whole command, live: no drift, then one rule less."""
+    """The whole command, live: another machine, then no drift, then one rule less."""
     made = build(EVERYTHING)
     space = lab.space("program")
     lab.load(space, made.nodes[NODE], "nft")
     options = ("--build", str(made.folder), "--node", NODE, "--format", "json")
+    elsewhere = program(space, *options)
+    assert elsewhere.returncode == 2
+    assert "NP756" in elsewhere.stderr
+    addressed(space, "10.20.0.1/24", "2001:db8:20::1/64")
+    space.ip("link add eth1 type veth peer name there", "link set eth1 up", "link set there up")
+    space.ip("address add 203.0.113.1/24 dev eth1", "address add 2001:db8:21::1/64 dev eth1 nodad")
     fine = program(space, *options)
     assert fine.returncode == 0, fine.stdout + fine.stderr
     assert json.loads(fine.stdout)["backend"] == "iptables-nft"
     run(lab, space, "nft", "iptables -D IN 2", bundle(made))
     drifted = program(space, *options)
     assert drifted.returncode == 1
-    assert [one["code"] for one in json.loads(drifted.stdout)["differences"]] == ["NP801"]
+    assert [one["code"] for one in json.loads(drifted.stdout)["findings"]] == ["NP801"]

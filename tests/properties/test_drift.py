@@ -7,7 +7,8 @@ from dataclasses import replace
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from netpolicy.node.findings import finding, is_notice
+from netpolicy.diagnostic import Severity
+from netpolicy.node.findings import finding, severity
 from netpolicy.packet.addresses import FAMILIES
 from netpolicy.targets.iptables.consequence import Consequence
 from netpolicy.targets.iptables.decide import Verdict, decide
@@ -44,7 +45,7 @@ def test_a_difference_is_found_when_an_apply_would_mend_it(case: Case, data: st.
     _, wanted, dump = data.draw(st.sampled_from(classes(case, inline=False)))
     spoiled = Dump(data.draw(spoils(dump.v4)), dump.v6, dump.sets)
     found = differences(spoiled.live, wanted)
-    ours = [one for one in found if not is_notice(one)]
+    ours = [one for one in found if severity(one) is Severity.ERROR]
     assert (not ours) is standing(spoiled.live, wanted).in_force
     assert all(finding(one, {}).message for one in found)
 

@@ -13,6 +13,7 @@ from netpolicy.node.findings import finding, statements
 from netpolicy.packet.addresses import FAMILIES, Family
 from netpolicy.targets.iptables.consequence import Consequence
 from netpolicy.targets.iptables.drift import Difference, Kind, differences
+from netpolicy.targets.iptables.overruled import overruling
 from netpolicy.targets.iptables.rules import Return, Rule, Ruleset
 from netpolicy.targets.iptables.standing import standing
 from tests.compiling import compiled, read_back
@@ -24,10 +25,15 @@ JUMP = "-A INPUT -m comment --comment np:baseline -j NETPOLICY-IN"
 SSH = "--dport 22 -m set --match-set np4-nodes-8ae658d3 src"
 
 
-@cache
 def built() -> tuple[Ruleset, Dump]:
-    """The core of the small cluster with closed egress: what it must hold, and the dump of a kernel that does."""
-    pipeline = compiled({}, cluster=str(folder("rules") / "clusters" / "five-closed-egress.yaml"))
+    """Of the small cluster with closed egress."""
+    return of_core("five-closed-egress")
+
+
+@cache
+def of_core(cluster: str) -> tuple[Ruleset, Dump]:
+    """The core of that cluster: what it must hold, and the dump of a kernel that does."""
+    pipeline = compiled({}, cluster=str(folder("rules") / "clusters" / f"{cluster}.yaml"))
     one = next(built for built, _ in pipeline.built() if "core" in built.node_class.members)
     return read_back(one), saved(one.files)
 
@@ -79,6 +85,22 @@ def foreign(options: str, *chains: str) -> Mutation:
         for one in chains:
             dump = declared(dump, one.split()[0])
         return dump.before(JUMP, *(f"-A {one}" for one in chains), f"-A INPUT {options}")
+
+    return change
+
+
+def behind(*options: str) -> Mutation:
+    """Rules of others behind our jump."""
+    return lambda dump: dump.after(JUMP, *(f"-A INPUT {one}" for one in options))
+
+
+def foreign_behind(options: str, *rules: str) -> Mutation:
+    """A rule of others behind our jump, and the rules of their chains."""
+
+    def change(dump: Dump) -> Dump:
+        for one in dict.fromkeys(rule.split()[0] for rule in rules):
+            dump = declared(dump, one)
+        return dump.after(JUMP, f"-A INPUT {options}", *(f"-A {one}" for one in rules))
 
     return change
 
@@ -200,20 +222,48 @@ SINGLE: dict[str, tuple[Mutation, str, Consequence]] = {
         "NP817",
         NOTHING,
     ),
+    "a policy refuses what nobody sends on": (
+        lambda dump: dump.swap(":FORWARD ACCEPT", ":FORWARD DROP"),
+        "NP817",
+        NOTHING,
+    ),
+    "others refuse all behind us": (behind("-j DROP"), "NP819", CLOSES),
+    "others reject all behind us": (behind("-j REJECT --reject-with icmp-host-prohibited"), "NP819", CLOSES),
+    "others admit some behind us, and refuse the rest": (behind("-p tcp -j ACCEPT", "-j DROP"), "NP819", CLOSES),
+    "a chain of others refuses all behind us": (foreign_behind("-j theirs", "theirs -j DROP"), "NP819", CLOSES),
+    "-g to a chain of others that refuses all": (foreign_behind("-g theirs", "theirs -j DROP"), "NP819", CLOSES),
+    "a chain of others logs and bans, then refuses all": (
+        foreign_behind(
+            "-j theirs", "theirs -j LOG", "theirs -s 192.0.2.9/32 -j DROP", "theirs -j deeper", "deeper -j DROP"
+        ),
+        "NP819",
+        CLOSES,
+    ),
+    "others refuse all ahead of us": (foreign("-j DROP"), "NP819", CLOSES),
 }
 HARMLESS: dict[str, Mutation] = {
     "nothing": lambda dump: dump,
     "others refuse ahead of us": foreign("-j f2b", "f2b -s 192.0.2.9/32 -j REJECT --reject-with icmp-port-unreachable"),
     "others log ahead of us": foreign('-j LOG --log-prefix "all of it: "'),
     "others admit behind us": lambda dump: dump.after(JUMP, "-A INPUT -p tcp -j ACCEPT"),
+    "others ban behind us": behind("-s 192.0.2.9/32 -j DROP"),
+    "others ban in a chain behind us": foreign_behind("-j f2b", "f2b -s 192.0.2.9/32 -j DROP", "f2b -j RETURN"),
+    "a chain of others lets some go back, then refuses": foreign_behind(
+        "-j f2b", "f2b -p tcp -j RETURN", "f2b -j DROP"
+    ),
+    "a chain of others that is asked for some refuses all": foreign_behind("-p tcp -j f2b", "f2b -j DROP"),
+    "others go back to the policy, then refuse": behind("-j RETURN", "-j DROP"),
+    "others admit all, then refuse": behind("-j ACCEPT", "-j DROP"),
+    "others admit all, and a policy refuses": lambda dump: behind("-j ACCEPT")(policy(dump)),
     "chains of others": foreign("-j f2b", "f2b -j RETURN"),
     "sets of others": sets("", "create theirs hash:mac timeout 9\n"),
     "chains declared in another order": lambda dump: declared(dump.swap(":NETPOLICY-IN - [0:0]\n", ""), "NETPOLICY-IN"),
 }
 
 
-def found(dump: Dump) -> list[Difference]:
-    return differences(dump.live, built()[0])
+def found(dump: Dump, wanted: Ruleset | None = None) -> list[Difference]:
+    wanted = wanted or built()[0]
+    return [*differences(dump.live, wanted), *overruling(dump.live, wanted)]
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -235,7 +285,7 @@ def test_what_is_found_is_what_an_apply_would_mend(name: str) -> None:
     """But for what is not ours to mend, drift and the standing that an apply looks at agree."""
     change, code, _ = SINGLE[name]
     stands = standing(change(built()[1]).live, built()[0]).in_force
-    assert stands is (code in ("NP813", "NP814", "NP817"))
+    assert stands is (code in ("NP813", "NP814", "NP817", "NP819"))
 
 
 def codes(dump: Dump) -> list[str]:
@@ -250,11 +300,32 @@ def test_a_chain_that_is_gone_and_one_that_is_renamed() -> None:
     assert codes(gone(dump)) == ["NP805"]
 
 
-def test_another_generation_is_one_finding_a_hook_and_not_one_a_chain() -> None:
-    listed = found(other_generation(built()[1]))
-    assert {finding(one, {}).code for one in listed} == {"NP809"}
-    assert [one.name for one in listed] == ["NETPOLICY-FWD", "NETPOLICY-IN", "NETPOLICY-OUT"]
-    assert all(one.found == ("0a1b2c3d",) for one in listed)
+def test_another_generation_is_one_finding_a_family() -> None:
+    (one,) = found(other_generation(built()[1]))
+    told = finding(one, {})
+    wanted = chain(built()[1], "IN")[-8:]
+    assert (told.code, told.message) == ("NP809", f"IPv4: another generation is in force: 0a1b2c3d, not {wanted}")
+    assert "`netpolicy apply-rules preview` tells what differs" in told.hint
+
+
+@pytest.mark.parametrize(("held", "compared"), [("five", "five-closed-egress"), ("five-closed-egress", "five")])
+def test_so_it_is_where_the_other_one_has_other_chains(held: str, compared: str) -> None:
+    """The one leaves OUTPUT open and has no chains for it."""
+    wanted, _ = of_core(compared)
+    _, dump = of_core(held)
+    assert [(finding(one, {}).code, one.family) for one in found(dump, wanted)] == [
+        ("NP809", family) for family in FAMILIES
+    ]
+
+
+def test_another_generation_for_one_hook_alone_is_told_of_that() -> None:
+    dump = built()[1]
+    other = dump.swap("-j NP-OUT-", "-j NP-OUT-0a1b2c3d\n#")
+    (one,) = found(other)
+    assert (finding(one, {}).code, one.name, one.found) == ("NP809", "NETPOLICY-OUT", ("0a1b2c3d",))
+    emptied_too = other_generation(dump)
+    emptied_too = emptied_too.without(emptied_too.rules("-A NETPOLICY-OUT")[0])
+    assert [finding(one, {}).code for one in found(emptied_too)] == ["NP809", "NP809", "NP805"]
 
 
 def test_an_absent_set_is_named() -> None:

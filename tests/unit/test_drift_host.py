@@ -92,6 +92,20 @@ def test_our_chains_in_both_backends_are_told_of_the_other() -> None:
         assert (other.kind, other.name, other.found[1:]) == (Kind.OTHER_BACKEND, held_other(held.backend), ("ours",))
 
 
+@pytest.mark.parametrize("asked", Backend)
+def test_a_backend_that_is_named_and_is_not_that_of_our_chains_is_refused(asked: Backend) -> None:
+    """It would be said that nothing is filtered, and that is false. Who was applied there is told of the other one."""
+    for beside in (EMPTY, FOREIGN):
+        host = Saying(texts={asked.other: ours(), asked: (beside, EMPTY)}, sets=core()[1].sets)
+        with pytest.raises(StoppedError) as caught:
+            of_kernel(host, asked, named=True)
+        assert [one.code for one in caught.value.found] == ["NP752"]
+        assert of_kernel(host, asked).others[0].found[1:] == ("ours",)
+        assert of_kernel(host, asked.other, named=True).backend == asked.other.value
+    empty = Saying(texts={asked.other: (FOREIGN, EMPTY), asked: (EMPTY, EMPTY)})
+    assert of_kernel(empty, asked, named=True).backend == asked.value
+
+
 def held_other(backend: str) -> str:
     return Backend(backend).other.value
 
@@ -104,7 +118,7 @@ def test_where_nothing_is_held_nothing_is_loaded() -> None:
 
 def test_foreign_rules_in_both_are_no_reason_to_look_at_neither() -> None:
     host = Saying(texts={NFT: (FOREIGN, EMPTY), LEGACY: (FOREIGN, EMPTY)})
-    assert kinds(host)[1][0] is Kind.OTHER_BACKEND
+    assert Kind.OTHER_BACKEND in kinds(host)[1]
 
 
 @pytest.mark.parametrize("asked", Backend)

@@ -1,6 +1,7 @@
 """In what a kernel differs from what it must hold: by meaning, rule by rule, jump by jump and set by set.
 
-Rules of others are no drift as long as they only refuse. What bears a name of ours and cannot be read always is.
+Rules of others are no drift as long as they only refuse (those that refuse all are in `overruled.py`). What bears a
+name of ours and cannot be read always is.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from netpolicy.diagnostic import Diagnostic
-from netpolicy.netfilter import BASELINE, DEFAULT
 from netpolicy.packet.addresses import FAMILIES, Family, address_text, networks
 from netpolicy.packet.intervals import Intervals, difference
 from netpolicy.targets.iptables.admits import first_admitting
@@ -19,7 +19,7 @@ from netpolicy.targets.iptables.align import Edit, RuleDifference, align
 from netpolicy.targets.iptables.consequence import Consequence, changed_set, refusing
 from netpolicy.targets.iptables.live import STABLE, Live, LiveRule, LiveTable, is_our_chain
 from netpolicy.targets.iptables.normal import BUILT_IN
-from netpolicy.targets.iptables.rules import AddressList, Chain, Goto, InSet, Jump, Return, Rule, Ruleset, Table
+from netpolicy.targets.iptables.rules import AddressList, Chain, Goto, InSet, Jump, Rule, Ruleset, Table
 from netpolicy.targets.iptables.standing import equal
 
 _GENERATION = re.compile(r"NP-(?:IN|FWD|OUT)-([0-9a-f]{8})(?:-.*)?")
@@ -49,6 +49,7 @@ class Kind(Enum):
     CHAIN_LEFT = "chain left over"
     SET_LEFT = "set left over"
     POLICY = "policy"
+    REFUSED = "refused by others"
     OTHER_BACKEND = "other backend"
 
 
@@ -64,7 +65,8 @@ _OF_EDITS = {
 class Difference:
     """One thing that differs. `name` is a chain or a set; rules come with their numbers from 1.
 
-    `found` is what stands there instead (a generation, a policy, addresses more), `lacking` the addresses less.
+    `found` is what stands there instead (a generation, a policy, addresses more), `lacking` what does not (a generation
+    that is wholly replaced, addresses less).
     `comments` are those of the wanted rules that ask for a set.
     """
 
@@ -87,12 +89,6 @@ def differences(live: Live, wanted: Ruleset) -> list[Difference]:
     return [*found, *_of_sets(live, wanted, {family for family in replaced if family is not None})]
 
 
-def policies(live: Live, wanted: Ruleset) -> list[Difference]:
-    """The policies that are not ACCEPT; they are nobody's difference, and may refuse what we admit."""
-    families = (_Family(live.table(family), wanted.table(family)) for family in FAMILIES)
-    return [one for each in families for one in each.policies()]
-
-
 def generation_of(name: str) -> str:
     """The eight digits in the name of a generation's chain; empty for another name."""
     found = _GENERATION.fullmatch(name)
@@ -113,7 +109,7 @@ def _of_family(live: LiveTable, wanted: Table) -> list[Difference]:
     if not any(True for _ in live.ours):
         return [Difference(Kind.NOT_LOADED, live.family, "", Consequence.OPENS)]
     one = _Family(live, wanted)
-    return [*one.jumps(), *one.chains(), *one.entered(), *one.left(), *one.policies()]
+    return [*one.jumps(), *one.chains(), *one.entered(), *one.left()]
 
 
 class _Family:
@@ -183,14 +179,34 @@ class _Family:
     # Our chains.
 
     def chains(self) -> list[Difference]:
-        found: list[Difference] = []
+        whole = self._other_generation()
+        found = [] if whole is None else [whole]
         for chain in self.wanted.chains:
-            if chain.name in STABLE.values():
+            if chain.name in STABLE.values() and whole is None:
                 found += self._stable(chain)
         for chain in self.wanted.chains:
             if chain.name not in BUILT_IN and chain.name not in STABLE.values():
                 found += self._chain(chain)
         return found
+
+    def _other_generation(self) -> Difference | None:
+        """Another generation that is wholly in force: each of our chains leads to its chain of that, if it has one."""
+        other, due = generation(self.live), generation(self.wanted)
+        if not other or other == due or not all(self._leads_to(name, other) for name in STABLE.values()):
+            return None
+        self.others.add(other)
+        first = self.live.chains[STABLE["INPUT"]].rules[0]
+        kind, does = Kind.OTHER_GENERATION, Consequence.EITHER
+        return Difference(kind, self.family, "", does, live=(1, first), found=(other,), lacking=(due,))
+
+    def _leads_to(self, name: str, other: str) -> bool:
+        live = self.live.chain(name)
+        if live is None:
+            return self.wanted.chain(name) is None
+        due = f"{name.replace('NETPOLICY', 'NP')}-{other}"
+        targets = [Jump(due)] if self.live.chain(due) is not None else []
+        rules = [one.rule for one in live.rules]
+        return [one.target if one and not one.matches else None for one in rules] == targets
 
     def _stable(self, wanted: Chain) -> list[Difference]:
         live = self.live.chain(wanted.name)
@@ -237,28 +253,6 @@ class _Family:
         for chain in self.live.ours:
             if chain.name not in names and generation_of(chain.name) not in self.others:
                 yield self.differs(Kind.CHAIN_LEFT, chain.name)
-
-    # Policies, which are never ours.
-
-    def policies(self) -> Iterator[Difference]:
-        """Policies that refuse what we admit, when no rule behind our jump may admit it."""
-        for built_in in BUILT_IN:
-            chain = self.live.chain(built_in)
-            if chain is None or chain.policy in ("ACCEPT", ""):
-                continue
-            behind = [one for one in chain.rules if not is_our_chain(one.target[0])]
-            shut = first_admitting(self.live, behind) is None and (built_in != "FORWARD" or self._forwards())
-            does = Consequence.CLOSES if shut else Consequence.NOTHING
-            yield self.differs(Kind.POLICY, built_in, does, found=(chain.policy,))
-
-    def _forwards(self) -> bool:
-        """True when some statement admits what is sent on."""
-        return any(
-            isinstance(rule.target, Return) and rule.comment not in (BASELINE, DEFAULT)
-            for chain in self.wanted.chains
-            if chain.name.startswith("NP-FWD-")
-            for rule in chain.rules
-        )
 
 
 def _target(rule: Rule) -> str:

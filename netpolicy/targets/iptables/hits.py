@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from netpolicy.netfilter import BASELINE, COMMENT_PREFIX, DEFAULT
-from netpolicy.packet.addresses import FAMILIES
+from netpolicy.packet.addresses import FAMILIES, Family
 from netpolicy.targets.iptables.consequence import Way, refusing, way
 from netpolicy.targets.iptables.live import Live, LiveRule
 from netpolicy.targets.iptables.rules import Goto, Ruleset
@@ -30,23 +30,31 @@ class Hit:
 def hits(live: Live, wanted: Ruleset) -> list[Hit] | None:
     """The counters of what is wanted, most packets first, with a line of zeros for what was never met.
 
-    None where the text has no counters, or nothing of ours is in it.
+    None where the text of a family has no counters, or nothing of ours is in any.
     """
+    if uncounted(live, wanted):
+        return None
     counted: dict[tuple[str, ...], tuple[int, int]] = {}
-    any_counter = False
+    read = False
     for ids, rule in _deciding(live, wanted):
         if rule is None:
             counted.setdefault(ids, (0, 0))
         elif rule.packets is not None:
-            any_counter = True
+            read = True
             packets, octets = counted.get(ids, (0, 0))
             counted[ids] = packets + rule.packets, octets + (rule.octets or 0)
-    if not any_counter:
+    if not read:
         return None
     met = {name for ids, (packets, _) in counted.items() if packets for name in ids}
     # A statement that shares its only rules with another, met one, may have been met.
     found = [Hit(ids, *counts) for ids, counts in counted.items() if counts[0] or not met.issuperset(ids)]
     return sorted(found, key=lambda one: (-one.packets, one.statements))
+
+
+def uncounted(live: Live, wanted: Ruleset) -> list[Family]:
+    """The families that have rules of ours without counters: who adds up the others alone tells too little."""
+    found = {rule.family for _, rule in _deciding(live, wanted) if rule is not None and rule.packets is None}
+    return [family for family in FAMILIES if family in found]
 
 
 def never(found: Iterable[Hit]) -> list[str]:
