@@ -151,6 +151,7 @@ def _preview(options: argparse.Namespace) -> int:
     from netpolicy.node.apply import choices_of, refusals, refuse_unseen
     from netpolicy.node.backend import choose, live, observe
     from netpolicy.node.host import Host
+    from netpolicy.node.overruled import overruled
     from netpolicy.node.preview import preview
     from netpolicy.node.telling import preview_value
 
@@ -161,13 +162,15 @@ def _preview(options: argparse.Namespace) -> int:
     observed = observe(host)
     backend = choose(host, observed, choices.backend)
     refused = refusals(host, bundle, record, backend, choices)
-    tell(refused, options)
-    one = preview(live(host, backend, observed), bundle.ruleset)
+    held = live(host, backend, observed)
+    told = [*refused, *overruled(held, bundle.ruleset)]
+    tell(told, options)
+    one = preview(held, bundle.ruleset)
     kept = journal.kept(record.in_force.digest) if record.in_force else None
     texts = {**(kept.statements if kept else {}), **bundle.statements}
     if options.format == "json":
         change = preview_value(one, texts)
-        _print_json(bundle, backend=backend.value, in_force=one.in_force, change=change, findings=_listed(refused))
+        _print_json(bundle, backend=backend.value, in_force=one.in_force, change=change, findings=_listed(told))
     elif one.in_force and not options.quiet:
         print(f"{_size(bundle)}: in force ({backend.value}); an apply changes nothing")
     elif not one.in_force:
@@ -200,6 +203,8 @@ def _by(done: Result) -> str:
 
 def _status(options: argparse.Namespace) -> int:
     from netpolicy.cli import FINE, WRONG
+    from netpolicy.cli.tell import tell
+    from netpolicy.diagnostic import Severity
     from netpolicy.node.backend import Backend
     from netpolicy.node.drift import drift, of_kernel
     from netpolicy.node.host import Host
@@ -212,11 +217,13 @@ def _status(options: argparse.Namespace) -> int:
     kept = journal.kept(applied.digest) if applied is not None else None
     one = drift(of_kernel(host, Backend(applied.backend)), kept) if applied is not None and kept is not None else None
     in_force = one is not None and one.in_force
-    seen = packets_seen(host) if one is not None and one.held.backend == Backend.LEGACY.value else None
+    seen = packets_seen(host, one.held) if one is not None else None
     told = status_value(record, one, seen)
     if options.format == "json":
         _print_json(**told)
     elif not (options.quiet and in_force):
+        if one is not None:  # errors are counted, and told by a drift
+            tell((each for each in one.found if each.severity is Severity.WARNING), options)
         print("\n".join(_status_lines(told, kept)))
     return FINE if in_force else WRONG
 
@@ -292,8 +299,8 @@ def _status_lines(told: dict[str, Any], kept: Bundle | None) -> Iterator[str]:
         yield f"            by {applied['backend']} at {applied['at']}"
         yield f"in force    {_in_force(told, kept)}"
     if told["packets_seen"]:
-        counts = ", ".join(f"IP{family} {count:,}" for family, count in told["packets_seen"].items())
-        yield f"packets     {counts} since they were loaded (read by python-iptables)"
+        seen = told["packets_seen"]
+        yield f"packets     IPv4 {seen['v4']:,}, IPv6 {seen['v6']:,} since the jumps stand (by {seen['by']})"
     if last is not None:
         yield f"last apply  {last['result']} at {last['at']} (id {last['id']})"
 

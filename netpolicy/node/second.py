@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netpolicy.diagnostic import Diagnostic, error, notice
@@ -10,11 +12,13 @@ from netpolicy.node.backend import Backend
 from netpolicy.node.host import Host
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.packet.addresses import FAMILIES, Family
+from netpolicy.targets.iptables.live import STABLE, Live, LiveRule
 from netpolicy.targets.iptables.normal import BUILT_IN
 from netpolicy.targets.iptables.rules import Ruleset
 
 if TYPE_CHECKING:
-    from netpolicy.node.legacy import Difference, Voice
+    from netpolicy.node.drift import Held
+    from netpolicy.node.legacy import Difference, LegacyTable, Voice
 
 _MOST = 5
 
@@ -59,20 +63,34 @@ class Second:
             self._voice.close()
 
 
-def packets_seen(host: Host) -> Mapping[Family, int] | None:
-    """How many packets went through our jumps since they were loaded, as python-iptables reads it; None without it."""
-    from netpolicy.node.legacy import BackendUnavailableError
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How many packets went through our jumps since they were loaded, by family, and who says so."""
 
-    try:
-        with host.voice() as voice:
-            tables = voice.read()
-    except BackendUnavailableError:
-        return None
-    chains = {family: [tables[family].chain(name) for name in BUILT_IN] for family in FAMILIES}
-    return {
-        family: sum(rule.packets for chain in each if chain is not None for rule in chain.rules)
-        for family, each in chains.items()
-    }
+    by: str
+    packets: Mapping[Family, int]
+
+
+def packets_seen(host: Host, held: Held) -> Seen:
+    """On a legacy host by the word of python-iptables, where it works."""
+    if held.backend == Backend.LEGACY.value:
+        from netpolicy.node.legacy import BackendUnavailableError
+
+        with suppress(BackendUnavailableError), host.voice() as voice:
+            return Seen("python-iptables", {family: _by_voice(table) for family, table in voice.read().items()})
+    jumps = {family: list(_jumps(held.live, family)) for family in FAMILIES}
+    counts = {family: [rule.packets or 0 for rule in rules] for family, rules in jumps.items()}
+    return Seen(f"{held.backend}-save", {family: sum(each) for family, each in counts.items()})
+
+
+def _by_voice(table: LegacyTable) -> int:
+    chains = (table.chain(name) for name in BUILT_IN)
+    return sum(rule.packets for chain in chains if chain is not None for rule in chain.rules)
+
+
+def _jumps(live: Live, family: Family) -> Iterator[LiveRule]:
+    chains = (live.table(family).chain(name) for name in BUILT_IN)
+    return (rule for chain in chains if chain is not None for rule in chain.rules if rule.target[0] in STABLE.values())
 
 
 def _left_over(one: Difference) -> bool:

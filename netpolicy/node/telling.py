@@ -10,7 +10,7 @@ from netpolicy.node.bundle import StatementText
 from netpolicy.node.drift import Drift
 from netpolicy.node.journal import Applied, Record
 from netpolicy.node.preview import Preview
-from netpolicy.packet.addresses import Family
+from netpolicy.node.second import Seen
 from netpolicy.report.findings import as_value
 
 
@@ -31,7 +31,7 @@ def preview_value(one: Preview, texts: Mapping[str, StatementText]) -> dict[str,
     }
 
 
-def status_value(record: Record, one: Drift | None, seen: Mapping[Family, int] | None) -> dict[str, Any]:
+def status_value(record: Record, one: Drift | None, seen: Seen | None) -> dict[str, Any]:
     """What was applied, and how the kernel stands to it; None is what nobody knows."""
     last = record.last
     told = {"id": last.id, "result": last.phase.value, "backend": last.backend, "at": last.at} if last else None
@@ -43,7 +43,7 @@ def status_value(record: Record, one: Drift | None, seen: Mapping[Family, int] |
         "in_force": one is not None and one.in_force,
         "generation": _generation(one) if one else None,
         "findings": [as_value(each) for each in one.found] if one else [],
-        "packets_seen": {f"v{family.value}": count for family, count in seen.items()} if seen else None,
+        "packets_seen": _seen(seen) if seen else None,
     }
 
 
@@ -54,6 +54,10 @@ def _statement(name: str, texts: Mapping[str, StatementText]) -> dict[str, str |
 
 def _applied(one: Applied) -> dict[str, Any]:
     return {"class": one.digest, "serial": one.serial, "backend": one.backend, "at": one.at}
+
+
+def _seen(one: Seen) -> dict[str, Any]:
+    return {"by": one.by, **{f"v{family.value}": count for family, count in one.packets.items()}}
 
 
 def _generation(one: Drift) -> dict[str, str | None]:

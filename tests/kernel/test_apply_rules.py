@@ -85,7 +85,7 @@ def test_preview_apply_status_and_preview_again(
     assert told["applied"]["backend"] == f"iptables-{backend}"
     assert told["last_apply"]["result"] == "applied"
     assert told["findings"] == []
-    assert (told["packets_seen"] is not None) == (backend == "legacy")
+    assert told["packets_seen"]["by"] == ("python-iptables" if backend == "legacy" else "iptables-nft-save")
     other = asked_of(lab, node, "preview", "--build", str(new.folder), "--format", "json")
     change = said(other)["change"]
     assert other.returncode == 1

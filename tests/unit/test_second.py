@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 
 from netpolicy.node.apply import Choices, apply
-from netpolicy.node.backend import Backend
+from netpolicy.node.backend import Backend, read_live
+from netpolicy.node.drift import Held
 from netpolicy.node.host import Answer
 from netpolicy.node.journal import Journal
 from netpolicy.node.legacy import BackendUnavailableError, LegacyChain, LegacyRule, LegacyTable, Voice
-from netpolicy.node.second import Second, packets_seen
+from netpolicy.node.second import Second, Seen, packets_seen
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.packet.addresses import FAMILIES, Family
 from netpolicy.targets.iptables.normal import normal_table
 from netpolicy.targets.iptables.rules import Accept, Rule
 from tests.bundles import POLICY, bundle
-from tests.machine import Machine
+from tests.machine import Machine, loaded
 
 ONE = bundle(POLICY)
 Tables = Mapping[Family, LegacyTable]
@@ -143,5 +144,9 @@ def test_packets_are_those_of_the_jumps_from_built_in_chains() -> None:
         family: sum(len(chain.rules) for chain in tables[family].chains if chain.name in ("INPUT", "FORWARD", "OUTPUT"))
         for family in FAMILIES
     }
-    assert packets_seen(Heard(tables)) == jumps
-    assert packets_seen(Heard(None)) is None
+    machine = loaded(ONE, Backend.LEGACY)
+    held = Held(read_live(machine, Backend.LEGACY), Backend.LEGACY.value)
+    assert packets_seen(Heard(tables), held) == Seen("python-iptables", jumps)
+    saved = packets_seen(Heard(None), held)
+    assert saved == Seen("iptables-legacy-save", {family: 3 * count for family, count in jumps.items()})
+    assert packets_seen(Heard(tables), replace(held, backend=Backend.NFT.value)).by == "iptables-nft-save"
