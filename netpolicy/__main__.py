@@ -2,6 +2,6 @@
 
 import sys
 
-from netpolicy.cli import main
+from netpolicy.cli import program
 
-sys.exit(main())
+sys.exit(program())

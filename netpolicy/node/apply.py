@@ -18,7 +18,6 @@ from netpolicy.node.backend import Backend, choose, live, observe, read_live
 from netpolicy.node.bundle import Bundle
 from netpolicy.node.host import Host
 from netpolicy.node.journal import Attempt, Journal, Phase, Record, now
-from netpolicy.node.overruled import overruled
 from netpolicy.node.second import Second
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.node.write import Iptc, Restore, Writer, write_sets
@@ -75,7 +74,7 @@ def apply(host: Host, bundle: Bundle, journal: Journal, choices: Choices) -> Res
         before = live(host, backend, observed)
         one = standing(before, bundle.ruleset)
         if one.in_force and one.clean and _said(record, bundle.identity, backend) and journal.keeps(bundle):
-            return Result(backend, changed=False, found=tuple(overruled(before, bundle.ruleset)))
+            return Result(backend, changed=False, found=tuple(_overruled(before, bundle.ruleset)))
         by = writer(host, backend, choices)
         refuse_unable(host, backend, bundle.ruleset)
         attempt = Attempt(urandom(4).hex(), Phase.BEGUN, bundle.identity.digest, backend.value, now())
@@ -89,7 +88,7 @@ def apply(host: Host, bundle: Bundle, journal: Journal, choices: Choices) -> Res
                 journal.ended(attempt, _PHASES[ending], record)
                 raise StoppedError(ending, *found) from None
             journal.applied()
-            told = (*work.second.found, *work.sweep(), *overruled(before, bundle.ruleset))
+            told = (*work.second.found, *work.sweep(), *_overruled(before, bundle.ruleset))
             return Result(backend, not one.in_force, told, work.second.spoke)
 
 
@@ -272,6 +271,17 @@ def _unlike(one: Standing) -> str:
     chains = [chain.name for each in one.families for chain in (*each.stale, *each.unflipped)]
     jumps = [jump.built_in for each in one.families for jump in each.jumps if not jump.stands]
     return ", ".join(f"`{name}`" for name in dict.fromkeys((*one.absent, *one.changed, *chains, *jumps)))
+
+
+def _overruled(live: Live, wanted: Ruleset) -> list[Diagnostic]:
+    """What others refuse of what we admit; where the built-in chains hold nothing of others, nothing is imported."""
+    chains = [chain for family in FAMILIES for name in STABLE if (chain := live.table(family).chain(name)) is not None]
+    alone = all(rule.target[0] in STABLE.values() for chain in chains for rule in chain.rules)
+    if alone and all(chain.policy == "ACCEPT" for chain in chains):
+        return []
+    from netpolicy.node.overruled import overruled
+
+    return overruled(live, wanted)
 
 
 def _left(what: str, why: str) -> Diagnostic:
