@@ -92,11 +92,17 @@ class _Repeated(dict[str, Any]):
             super().__setitem__(key, value)
 
 
+class _Networkd(configparser.RawConfigParser):
+    """Its keys keep their case."""
+
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr
+
+
 def _networkd(path: Path, names: tuple[str, ...]) -> Iterator[Entry]:
-    parser = configparser.RawConfigParser(
+    parser = _Networkd(
         strict=False, dict_type=_Repeated, allow_no_value=True, empty_lines_in_values=False, delimiters=("=",)
     )
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
         parser.read_string(_text(path))
     except configparser.Error:

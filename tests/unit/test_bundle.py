@@ -182,8 +182,11 @@ def test_what_is_sealed_again_without_a_change_is_taken(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a" * 300, "a\0b", "\ud800"])
 def test_a_name_that_no_folder_can_have_is_of_no_folder(folder: Path, name: str) -> None:
-    for key in ("nodes", "identities"):
-        resealed(folder, lambda tree, key=key: tree[key].update({name: ""}))  # type: ignore[misc]
+    def more(tree: dict[str, Any]) -> None:
+        for key in ("nodes", "identities"):
+            tree[key][name] = ""
+
+    resealed(folder, more)
     assert tuple(Build(folder).present) == ("db", "web1", "web2")
 
 
