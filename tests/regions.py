@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import assert_never
 
 from netpolicy.packet.addresses import EVERYWHERE, AddressSet, Family
+from netpolicy.packet.flowset import EMPTY, FlowSet
 from netpolicy.packet.intervals import Intervals, contains, difference, intersection
 from netpolicy.packet.packets import Packet, State
-from netpolicy.packet.packetset import EMPTY, PacketSet
 from netpolicy.packet.ports import ANY_PORT, PortSet
 from netpolicy.targets.iptables import rules as r
 
@@ -82,10 +82,10 @@ class Walk:
     ruleset: r.Ruleset
     family: Family
     context: Context
-    fates: dict[str, PacketSet] = field(default_factory=dict)
-    met: dict[Place, PacketSet] = field(default_factory=dict)
+    fates: dict[str, FlowSet] = field(default_factory=dict)
+    met: dict[Place, FlowSet] = field(default_factory=dict)
 
-    def through(self, name: str, packets: PacketSet) -> PacketSet:
+    def through(self, name: str, packets: FlowSet) -> FlowSet:
         """The packets that come back to where the chain was jumped from; the others have met their fate."""
         back = EMPTY
         for at, rule in enumerate(self.chain(name).rules):
@@ -119,13 +119,13 @@ class Walk:
         assert found is not None, name
         return found
 
-    def end(self, fate: str, packets: PacketSet) -> None:
+    def end(self, fate: str, packets: FlowSet) -> None:
         """These packets have met their fate."""
         if packets:
             self.fates[fate] = self.fates.get(fate, EMPTY) | packets
 
 
-def walk(ruleset: r.Ruleset, family: Family, context: Context, packets: PacketSet | None = None) -> Walk:
+def walk(ruleset: r.Ruleset, family: Family, context: Context, packets: FlowSet | None = None) -> Walk:
     """The way of the packets, all of the family unless told, through the hook of their context."""
     found = Walk(ruleset, family, context)
     back = found.through(context.hook, whole(family) if packets is None else packets)
@@ -133,14 +133,12 @@ def walk(ruleset: r.Ruleset, family: Family, context: Context, packets: PacketSe
     return found
 
 
-def fates(
-    ruleset: r.Ruleset, family: Family, context: Context, packets: PacketSet | None = None
-) -> dict[str, PacketSet]:
+def fates(ruleset: r.Ruleset, family: Family, context: Context, packets: FlowSet | None = None) -> dict[str, FlowSet]:
     """The packets, all of the family unless told, by their fate; they are disjoint and none is missing."""
     return walk(ruleset, family, context, packets).fates
 
 
-def region(ruleset: r.Ruleset, family: Family, context: Context, rule: r.Rule) -> PacketSet:
+def region(ruleset: r.Ruleset, family: Family, context: Context, rule: r.Rule) -> FlowSet:
     """The packets of the context that the rule holds for; a rule that asks what a set does not tell is a ValueError."""
     sources = destinations = EVERYWHERE.of(family)
     keys = ANY_PORT.of(family)
@@ -245,15 +243,15 @@ def _turned(every: Intervals, wanted: Intervals, negated: bool) -> Intervals:
     return difference(every, wanted) if negated else wanted
 
 
-def whole(family: Family) -> PacketSet:
+def whole(family: Family) -> FlowSet:
     """All packets of the family."""
     return box(family, EVERYWHERE.of(family), EVERYWHERE.of(family), ANY_PORT.of(family))
 
 
-def box(family: Family, sources: Intervals, destinations: Intervals, keys: Intervals) -> PacketSet:
+def box(family: Family, sources: Intervals, destinations: Intervals, keys: Intervals) -> FlowSet:
     """The packets of one family from any of the sources to any of the destinations, with any of the keys."""
 
     def of(one: Intervals) -> tuple[Intervals, Intervals]:
         return (one, ()) if family is Family.V4 else ((), one)
 
-    return PacketSet.box(AddressSet(*of(sources)), AddressSet(*of(destinations)), PortSet(*of(keys)))
+    return FlowSet.box(AddressSet(*of(sources)), AddressSet(*of(destinations)), PortSet(*of(keys)))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from netpolicy.dsl.syntax import Verb
 from netpolicy.packet.addresses import FAMILIES, Family, networks
+from netpolicy.packet.flowset import SPACE, Points
 from netpolicy.packet.intervals import Intervals, covers, overlaps, union, union_all
-from netpolicy.packet.packetset import SPACE, Points
 from netpolicy.policy.model import Policy, Selection, Statement
 from netpolicy.policy.selectors import address_set
 from netpolicy.securitygroups.seats import Seats

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from netpolicy.packet.addresses import AddressSet
+from netpolicy.packet.flowset import FlowSet
 from netpolicy.packet.packets import Packet
-from netpolicy.packet.packetset import PacketSet
 from netpolicy.policy.cluster import Address, Cluster
 from netpolicy.policy.selectors import address_set
 from netpolicy.securitygroups.model import Attachment, Direction
@@ -34,8 +34,8 @@ class Passing:
     """What the interfaces of an attachment let in, whatever its destination, and out, whatever its source."""
 
     attachment: Attachment
-    ingress: PacketSet
-    egress: PacketSet
+    ingress: FlowSet
+    egress: FlowSet
 
 
 def inventory(cluster: Cluster) -> dict[Card, tuple[Address, ...]]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from netpolicy.flow.model import Effect, Flow
 from netpolicy.packet.addresses import EVERYWHERE, AddressSet, Family
+from netpolicy.packet.flowset import FlowSet
 from netpolicy.packet.intervals import Intervals, difference, union_all
-from netpolicy.packet.packetset import PacketSet
 from netpolicy.packet.ports import PortSet
 from netpolicy.policy.cluster import Address
 
@@ -37,10 +37,10 @@ def admitted_of_some(
     denying: Iterable[tuple[AddressSet, PortSet]],
 ) -> Admitted:
     """What passes for some of the addresses: each allow holds for all of them, each deny for its own."""
-    denied = PacketSet.union_all([PacketSet.box(side & addresses, EVERYWHERE, ports) for side, ports in denying])
+    denied = FlowSet.union_all([FlowSet.box(side & addresses, EVERYWHERE, ports) for side, ports in denying])
     found: Admitted = []
     for name, ports in allowing:
-        left = PacketSet.box(addresses, EVERYWHERE, ports) - denied
+        left = FlowSet.box(addresses, EVERYWHERE, ports) - denied
         keys = union_all([keys for own, _, _, keys in left.boxes() if own is family])
         if keys:
             found.append((family, keys, (name,)))

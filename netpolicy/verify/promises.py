@@ -10,9 +10,9 @@ from netpolicy.diagnostic import Diagnostic, Label, error
 from netpolicy.dsl.syntax import Verb
 from netpolicy.flow.model import Effect, Flow, Plan
 from netpolicy.packet.addresses import AddressSet, Family, address_text
+from netpolicy.packet.flowset import FlowSet
 from netpolicy.packet.intervals import Intervals
 from netpolicy.packet.packets import Packet
-from netpolicy.packet.packetset import PacketSet
 from netpolicy.packet.ports import PORTED, VALUE_BITS, VALUE_LAST, Protocol
 from netpolicy.policy.cluster import Address, Node
 from netpolicy.policy.model import Egress, Policy, Statement, Virtual
@@ -36,7 +36,7 @@ def judge_promises(policy: Policy, plans: Sequence[Plan]) -> list[Diagnostic]:
 class _View:
     """The packets of a promise that some flows of a plan judge."""
 
-    wanted: PacketSet
+    wanted: FlowSet
     flows: tuple[Flow, ...]
 
 
@@ -74,7 +74,7 @@ class _Judge:
         for plan, members, here in zip(self.plans, self.members, self.addresses, strict=True):
             aimed = promise.whom.addresses & here
             if aimed:
-                yield _View(PacketSet.box(promise.who.addresses, aimed, promise.ports), plan.inbound)
+                yield _View(FlowSet.box(promise.who.addresses, aimed, promise.ports), plan.inbound)
             yield from self._virtual(promise, plan, members)
             senders = promise.who.addresses & here
             if self.policy.egress is Egress.ENFORCED and senders:
@@ -94,23 +94,23 @@ class _Judge:
         if never and opened:
             yield _View(self._received(promise, members, opened), plan.virtual)
 
-    def _received(self, promise: Statement, receivers: Sequence[Node], destinations: AddressSet) -> PacketSet:
+    def _received(self, promise: Statement, receivers: Sequence[Node], destinations: AddressSet) -> FlowSet:
         """What comes from others: a node reaches itself over loopback."""
         sources = promise.who.addresses - _addresses_of(receivers) if len(receivers) == 1 else promise.who.addresses
-        return PacketSet.box(sources, destinations, promise.ports)
+        return FlowSet.box(sources, destinations, promise.ports)
 
-    def _leaving(self, promise: Statement, senders: AddressSet) -> PacketSet:
+    def _leaving(self, promise: Statement, senders: AddressSet) -> FlowSet:
         """What goes to addresses of no node; it is the receivers who keep a `never` about what they receive."""
-        strangers = PacketSet.box(senders, promise.whom.addresses - self.policy.nodes, promise.ports)
+        strangers = FlowSet.box(senders, promise.whom.addresses - self.policy.nodes, promise.ports)
         if promise.verb is Verb.NEVER:
             return strangers
         everybody = self.policy.cluster.nodes
         received = [
-            self._received(promise, receivers, _one(one)) & PacketSet.box(senders, _one(one), promise.ports)
+            self._received(promise, receivers, _one(one)) & FlowSet.box(senders, _one(one), promise.ports)
             for one in promise.whom.virtual
             if (receivers := _receivers(one, everybody))
         ]
-        return PacketSet.union_all([strangers, *received])
+        return FlowSet.union_all([strangers, *received])
 
     def _meet(self, promise: Statement, flow: Flow) -> bool:
         """True when the flow may come from the who of the promise. Flows of many classes share their sources."""
@@ -121,7 +121,7 @@ class _Judge:
 
     # Who shows it.
 
-    def witness(self, packets: PacketSet) -> Packet | None:
+    def witness(self, packets: FlowSet) -> Packet | None:
         """A packet of the set between two different nodes, or from or to an address of no node."""
         for family, sources, destinations, keys in packets.boxes():
             pair = self._different(family, sources, destinations)
@@ -215,15 +215,15 @@ def _some(intervals: Intervals) -> Iterable[int]:
         yield from range(first, min(last, first + 256) + 1)
 
 
-def _passing(wanted: PacketSet, flows: Iterable[Flow]) -> PacketSet:
+def _passing(wanted: FlowSet, flows: Iterable[Flow]) -> FlowSet:
     """What the flows admit of it: deny beats allow. All flows of a side that is everything are the node's own."""
     met = [(flow.effect, packets) for flow in flows if (packets := _box(flow) & wanted)]
     allowed, denied = ([packets for its, packets in met if its is effect] for effect in (Effect.ALLOW, Effect.DENY))
-    return PacketSet.union_all(allowed) - PacketSet.union_all(denied)
+    return FlowSet.union_all(allowed) - FlowSet.union_all(denied)
 
 
-def _box(flow: Flow) -> PacketSet:
-    return PacketSet.box(flow.sources, flow.destinations, flow.ports)
+def _box(flow: Flow) -> FlowSet:
+    return FlowSet.box(flow.sources, flow.destinations, flow.ports)
 
 
 def _service(packet: Packet) -> str:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 
 from netpolicy.packet.addresses import FAMILIES, AddressSet, Family
+from netpolicy.packet.flowset import EMPTY, FlowSet
 from netpolicy.packet.intervals import contains
 from netpolicy.packet.packets import Packet, State, describe
-from netpolicy.packet.packetset import EMPTY, PacketSet
 from netpolicy.packet.ports import PortSet
 from netpolicy.targets.iptables.admitted_ports import Admission, admitted_ports, published_ports
 from netpolicy.targets.iptables.decide import PROTOCOLS_WITH_PORTS, Decision, Verdict, decide
@@ -104,12 +104,12 @@ def test_a_port_is_told_as_admitted_if_and_only_if_it_is(case: Case) -> None:
                     agree(ruleset, found, packet)
 
 
-def told_set(found: Iterable[Admission]) -> PacketSet:
+def told_set(found: Iterable[Admission]) -> FlowSet:
     ports = ((one, PortSet.ports(one.protocol, one.ports).of(one.family)) for one in found)
-    return PacketSet.union_all([box(one.family, one.sources, one.destinations, keys) for one, keys in ports])
+    return FlowSet.union_all([box(one.family, one.sources, one.destinations, keys) for one, keys in ports])
 
 
-def ported(family: Family) -> PacketSet:
+def ported(family: Family) -> FlowSet:
     whole = AddressSet.whole(family)
     return box(family, whole, whole, PORTED.of(family))
 
@@ -127,7 +127,7 @@ def test_nothing_is_told_twice_or_left_out(case: Case) -> None:
                     for card in ("eth0", "docker0")
                 ]
                 found = admitted_ports(ruleset, family)
-                assert told_set(found) == PacketSet.union_all(allowed) & ported(family)
+                assert told_set(found) == FlowSet.union_all(allowed) & ported(family)
                 for place, one in enumerate(found):
                     for other in found[place + 1 :]:
                         apart = one.statements != other.statements or one.is_baseline != other.is_baseline

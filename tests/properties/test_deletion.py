@@ -13,8 +13,8 @@ import pytest
 
 from netpolicy.data import folder
 from netpolicy.packet.addresses import EVERYWHERE, FAMILIES, AddressSet, Family
+from netpolicy.packet.flowset import EMPTY, FlowSet
 from netpolicy.packet.packets import Packet, State, describe
-from netpolicy.packet.packetset import EMPTY, PacketSet
 from netpolicy.packet.ports import ANY_PORT, VALUE_BITS, VALUE_LAST
 from netpolicy.pipeline import Pipeline
 from netpolicy.policy.cluster import Node
@@ -62,7 +62,7 @@ class Loaded:
         cards = [card.name for card in self.node.interfaces]
         return [walk(self.ruleset, family, one, self.asked(family, one)) for one in contexts(cards)]
 
-    def asked(self, family: Family, context: Context) -> PacketSet:
+    def asked(self, family: Family, context: Context) -> FlowSet:
         """The packets that the node can meet: nobody sends it what is another's, nor does it send as another."""
         whole, here = EVERYWHERE.of(family), (~self.elsewhere).of(family)
         coming, translated = context.hook == "INPUT", context.dnat
@@ -179,7 +179,7 @@ def loss(ruleset: Ruleset, shorter: Ruleset, walks: list[Walk], place: Place) ->
         )
         if witness := (opened | closed).witness():
             return Loss(way.context.packet(witness), True)
-        moved = PacketSet.union_all(found - after.get(fate, EMPTY) for fate, found in before.items())
+        moved = FlowSet.union_all(found - after.get(fate, EMPTY) for fate, found in before.items())
         if refused is None and (witness := moved.witness()):
             refused = Loss(way.context.packet(witness), False)
     return refused
@@ -212,7 +212,7 @@ def fate(decision: Decision) -> str:
 @pytest.mark.parametrize("case", IDLE)
 def test_the_corners_of_every_region_are_judged_as_the_policy_says(case: str) -> None:
     for one, family in ((one, family) for one in loaded(case) for family in FAMILIES):
-        seen: set[tuple[str, str, PacketSet]] = set()
+        seen: set[tuple[str, str, FlowSet]] = set()
         for way in one.walks(family):
             for met, packets in way.fates.items():
                 # A region seen before, in another context of the hook, is tried by one packet of each box.
@@ -235,7 +235,7 @@ def test_what_every_policy_opens_is_open(case: str) -> None:
             assert fate(decide(one.ruleset, packet)) == one.fate(packet), f"{one.node.name}: {describe(packet)}"
 
 
-def corners(packets: PacketSet, all_corners: bool) -> set[Packet]:
+def corners(packets: FlowSet, all_corners: bool) -> set[Packet]:
     """The first packet of every box, and perhaps, from there, both ends of every interval of each dimension."""
     found: set[Packet] = set()
     for family, *sides in packets.boxes():

@@ -24,9 +24,9 @@ from netpolicy.packet.addresses import (
     Family,
 )
 from netpolicy.packet.familyset import FamilySet
+from netpolicy.packet.flowset import EMPTY, EVERYTHING, FlowSet
 from netpolicy.packet.intervals import Interval, Intervals
 from netpolicy.packet.packets import Packet, State
-from netpolicy.packet.packetset import EMPTY, EVERYTHING, PacketSet
 from netpolicy.packet.ports import ANY_PORT, NO_PORT, PORT_SPACE_LAST, PortSet, Protocol
 
 Member = tuple[int, ...]
@@ -92,10 +92,10 @@ def family_pair(kind: Callable[..., Value]) -> Callable[[Family, tuple[Intervals
     return lambda family, box: kind(**{f"v{family}": box[0]})
 
 
-def one_box(family: Family, box: tuple[Intervals, ...]) -> PacketSet:
+def one_box(family: Family, box: tuple[Intervals, ...]) -> FlowSet:
     """The packets of one family in the box."""
     name = f"v{int(family)}"
-    return PacketSet.box(AddressSet(**{name: box[0]}), AddressSet(**{name: box[1]}), PortSet(**{name: box[2]}))
+    return FlowSet.box(AddressSet(**{name: box[0]}), AddressSet(**{name: box[1]}), PortSet(**{name: box[2]}))
 
 
 TCP = Protocol.TCP << 16
@@ -269,7 +269,7 @@ def test_boxes_are_disjoint_members_and_make_the_set_again(drawn: Modelled) -> N
     value: Any = drawn[0]
     boxes = value.boxes()
     pieces = [one_box(family, axes) for family, *axes_list in boxes for axes in [tuple(axes_list)]]
-    assert PacketSet.union_all(pieces) == value
+    assert FlowSet.union_all(pieces) == value
     assert sum(piece.size() for piece in pieces) == value.size()
     assert all(packet in value for family, *axes in boxes for packet in packet_points(family, tuple(axes)))
     assert sorted(boxes, key=lambda box: (box[0], box[1][0], box[2][0])) == boxes
@@ -291,15 +291,15 @@ def test_each_level_has_disjoint_cells_with_distinct_rests(drawn: Modelled) -> N
 
 def test_a_box_without_a_common_family_is_empty() -> None:
     host4, host6 = AddressSet.of_addresses([IPv4Address("10.0.0.1")]), AddressSet.of_addresses([IPv6Address("::1")])
-    assert PacketSet.box(host4, host6, ANY_PORT) == EMPTY
-    assert PacketSet.box(host4, NOWHERE, ANY_PORT) == EMPTY
-    assert PacketSet.box(host4, host4, PortSet.icmp_any(Family.V6)) == EMPTY
-    assert PacketSet.box(EVERYWHERE, EVERYWHERE, ANY_PORT) == EVERYTHING
+    assert FlowSet.box(host4, host6, ANY_PORT) == EMPTY
+    assert FlowSet.box(host4, NOWHERE, ANY_PORT) == EMPTY
+    assert FlowSet.box(host4, host4, PortSet.icmp_any(Family.V6)) == EMPTY
+    assert FlowSet.box(EVERYWHERE, EVERYWHERE, ANY_PORT) == EVERYTHING
 
 
 def test_a_packet_set_judges_addresses_and_key_only() -> None:
     host = AddressSet.of_addresses([IPv4Address("10.0.0.1")])
-    ssh = PacketSet.box(host, host, PortSet.ports(Protocol.TCP, [(22, 22)]))
+    ssh = FlowSet.box(host, host, PortSet.ports(Protocol.TCP, [(22, 22)]))
     address = int(IPv4Address("10.0.0.1"))
     assert Packet(Family.V4, address, address, 6, 22, source_port=9, in_interface="eth0", state=State.INVALID) in ssh
     assert Packet(Family.V4, address, address, 17, 22) not in ssh
@@ -315,7 +315,7 @@ def test_fifty_thousand_intervals_combine_exactly() -> None:
     assert both - odd == even
     ssh = PortSet.ports(Protocol.TCP, [(22, 22)])
     web = PortSet.ports(Protocol.TCP, [(80, 80)])
-    everyone = PacketSet.box(even, odd, ssh) | PacketSet.box(odd, odd, ssh) | PacketSet.box(both, both, web)
-    expected = PacketSet.box(both, odd, ssh | web) | PacketSet.box(both, even, web)
+    everyone = FlowSet.box(even, odd, ssh) | FlowSet.box(odd, odd, ssh) | FlowSet.box(both, both, web)
+    expected = FlowSet.box(both, odd, ssh | web) | FlowSet.box(both, even, web)
     assert everyone == expected
     assert len(everyone.boxes()) == 2

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netpolicy.packet.addresses import Family
+from netpolicy.packet.flowset import FlowSet
 from netpolicy.packet.packets import Packet, State, describe
-from netpolicy.packet.packetset import PacketSet
 from netpolicy.targets.iptables import rules as r
 from netpolicy.targets.iptables.decide import decide
 from tests.compiling import compiled, rulesets
@@ -25,7 +25,7 @@ CARDS = ("eth0", "eth1", "lo")
 SET = ((9, 9), (11, 12))
 
 
-def agree(ruleset: r.Ruleset, found: dict[str, PacketSet], packet: Packet) -> None:
+def agree(ruleset: r.Ruleset, found: dict[str, FlowSet], packet: Packet) -> None:
     """The packet is in the set of one fate only, the one that it meets."""
     _, member = placed(packet)
     met = [fate.partition(":")[0] for fate, packets in found.items() if member in packets]
@@ -142,5 +142,5 @@ def test_of_any_chains(data: st.DataObject, hook: str) -> None:
     for member in members():
         agree(ruleset, found, context.packet(member))
     # No packet is lost, and none is in two places.
-    assert PacketSet.union_all(found.values()) == whole(Family.V4)
+    assert FlowSet.union_all(found.values()) == whole(Family.V4)
     assert sum(packets.size() for packets in found.values()) == whole(Family.V4).size()

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from netpolicy.diagnostic import has_errors, render
 from netpolicy.flow.model import Effect, Flow
 from netpolicy.packet.addresses import EVERYWHERE, AddressSet, Family
+from netpolicy.packet.flowset import EVERYTHING, FlowSet
 from netpolicy.packet.packets import Packet, State
-from netpolicy.packet.packetset import EVERYTHING, PacketSet
 from netpolicy.packet.ports import ANY_PORT, PortSet
 from netpolicy.pipeline import Pipeline, clouds
 from netpolicy.policy.cluster import Address
@@ -54,29 +54,29 @@ def read_back(text: str, cloud: Cloud) -> object:
     return ruleset
 
 
-def among(flows: tuple[Flow, ...], *, source: Address | None = None, destination: Address | None = None) -> PacketSet:
+def among(flows: tuple[Flow, ...], *, source: Address | None = None, destination: Address | None = None) -> FlowSet:
     """What flows admit from, or to, one address; the other end is what the set is about."""
     here = address_set([source or destination or (Family.V4, 0)])
-    slot = PacketSet.box(here if source else EVERYWHERE, here if destination else EVERYWHERE, ANY_PORT)
+    slot = FlowSet.box(here if source else EVERYWHERE, here if destination else EVERYWHERE, ANY_PORT)
 
-    def packets(effect: Effect) -> PacketSet:
-        boxes = [PacketSet.box(one.sources, one.destinations, one.ports) for one in flows if one.effect is effect]
-        return PacketSet.union_all(boxes) & slot
+    def packets(effect: Effect) -> FlowSet:
+        boxes = [FlowSet.box(one.sources, one.destinations, one.ports) for one in flows if one.effect is effect]
+        return FlowSet.union_all(boxes) & slot
 
     left = packets(Effect.ALLOW) - packets(Effect.DENY)
-    return PacketSet.union_all(list(_without(left, sources=source is not None)))
+    return FlowSet.union_all(list(_without(left, sources=source is not None)))
 
 
-def _without(left: PacketSet, *, sources: bool) -> Iterator[PacketSet]:
+def _without(left: FlowSet, *, sources: bool) -> Iterator[FlowSet]:
     """The set without one of its ends."""
     for family, comes, goes, keys in left.boxes():
         name = f"v{family.value}"
         other, ports = AddressSet(**{name: goes if sources else comes}), PortSet(**{name: keys})
-        yield PacketSet.box(EVERYWHERE, other, ports) if sources else PacketSet.box(other, EVERYWHERE, ports)
+        yield FlowSet.box(EVERYWHERE, other, ports) if sources else FlowSet.box(other, EVERYWHERE, ports)
 
 
-def of_family(packets: PacketSet, family: Family) -> PacketSet:
-    return PacketSet(v4=packets.v4) if family is Family.V4 else PacketSet(v6=packets.v6)
+def of_family(packets: FlowSet, family: Family) -> FlowSet:
+    return FlowSet(v4=packets.v4) if family is Family.V4 else FlowSet(v6=packets.v6)
 
 
 def agree_as_sets(case: Case, cloud: Cloud) -> None:
@@ -157,7 +157,7 @@ def test_merged_groups_admit_the_same(cloud: Cloud, case: Case, most: int) -> No
     assert before == after
 
 
-def by_card(listed: list[Passing]) -> dict[tuple[str, str], tuple[PacketSet, PacketSet]]:
+def by_card(listed: list[Passing]) -> dict[tuple[str, str], tuple[FlowSet, FlowSet]]:
     return {
         (node, one.attachment.interface): (one.ingress, one.egress) for one in listed for node in one.attachment.nodes
     }

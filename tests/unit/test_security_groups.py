@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from netpolicy.diagnostic import Diagnostic, has_errors
 from netpolicy.packet.addresses import Family
+from netpolicy.packet.flowset import FlowSet
 from netpolicy.packet.intervals import canonical
-from netpolicy.packet.packetset import PacketSet
 from netpolicy.packet.ports import PORT_SPACE_LAST
 from netpolicy.pipeline import Pipeline, clouds
 from netpolicy.securitygroups.fit import fit
@@ -280,9 +280,7 @@ allow app, mail -> db : tcp 6
 """
 
 
-def passing(
-    cloud: Cloud, ruleset: object, addresses: Inventory
-) -> Mapping[tuple[str, str], tuple[PacketSet, PacketSet]]:
+def passing(cloud: Cloud, ruleset: object, addresses: Inventory) -> Mapping[tuple[str, str], tuple[FlowSet, FlowSet]]:
     listed = cloud.admitted(ruleset, addresses)
     return {
         (node, one.attachment.interface): (one.ingress, one.egress) for one in listed for node in one.attachment.nodes

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 
 from netpolicy.packet.addresses import EVERYWHERE, AddressSet
-from netpolicy.packet.packetset import PacketSet
+from netpolicy.packet.flowset import FlowSet
 from netpolicy.packet.ports import ANY_PORT, PortSet, Protocol
 from netpolicy.securitygroups.inventory import Inventory, Passing, members
 from netpolicy.targets.aws.rules import Permission, Ruleset
@@ -19,17 +19,17 @@ def admitted(ruleset: Ruleset, inventory: Inventory) -> list[Passing]:
     held = members(ruleset.interfaces, inventory)
     coming, going = {}, {}
     for group in ruleset.groups:
-        coming[group.name] = PacketSet.union_all(
-            [PacketSet.box(_peers(one, held), EVERYWHERE, _ports(one)) for one in group.ingress]
+        coming[group.name] = FlowSet.union_all(
+            [FlowSet.box(_peers(one, held), EVERYWHERE, _ports(one)) for one in group.ingress]
         )
-        going[group.name] = PacketSet.union_all(
-            [PacketSet.box(EVERYWHERE, _peers(one, held), _ports(one)) for one in group.egress]
+        going[group.name] = FlowSet.union_all(
+            [FlowSet.box(EVERYWHERE, _peers(one, held), _ports(one)) for one in group.egress]
         )
     return [
         Passing(
             one,
-            PacketSet.union_all([coming[name] for name in one.groups]),
-            PacketSet.union_all([going[name] for name in one.groups]),
+            FlowSet.union_all([coming[name] for name in one.groups]),
+            FlowSet.union_all([going[name] for name in one.groups]),
         )
         for one in ruleset.interfaces
     ]

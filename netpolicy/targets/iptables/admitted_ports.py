@@ -12,8 +12,8 @@ from typing import assert_never
 
 from netpolicy.netfilter import BASELINE, COMMENT_PREFIX, DEFAULT
 from netpolicy.packet.addresses import AddressSet, Family, network_text, networks
+from netpolicy.packet.flowset import SPACE, Points
 from netpolicy.packet.intervals import Intervals, union_all
-from netpolicy.packet.packetset import SPACE, Points
 from netpolicy.packet.ports import VALUE_LAST, by_protocol
 from netpolicy.targets.iptables.regions import PORTED, Context, members, region
 from netpolicy.targets.iptables.rules import (

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from netpolicy.packet.addresses import AddressSet, Family
+from netpolicy.packet.flowset import SPACE, Points
 from netpolicy.packet.intervals import Intervals, contains, difference, intersection
-from netpolicy.packet.packetset import SPACE, Points
 from netpolicy.packet.ports import ANY_PORT, PortSet
 from netpolicy.targets.iptables.decide import ANY_PROTOCOL, PROTOCOLS_WITH_PORTS
 from netpolicy.targets.iptables.rules import (

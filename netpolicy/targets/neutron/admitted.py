@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 
 from netpolicy.packet.addresses import EVERYWHERE, AddressSet, Family
-from netpolicy.packet.packetset import PacketSet
+from netpolicy.packet.flowset import FlowSet
 from netpolicy.packet.ports import ANY_PORT, PortSet
 from netpolicy.securitygroups.inventory import Inventory, Passing, members
 from netpolicy.targets.neutron.rules import EGRESS, INGRESS, GroupRule, Ruleset
@@ -18,24 +18,24 @@ def admitted(ruleset: Ruleset, inventory: Inventory) -> list[Passing]:
     """For each kind of port what passes in and out: the union over the rules of all groups that it carries."""
     held = members(ruleset.ports, inventory)
     passing = {
-        (group.name, direction): PacketSet.union_all(
+        (group.name, direction): FlowSet.union_all(
             [_packets(rule, held) for rule in group.rules if rule.direction == direction]
         )
         for group in ruleset.groups
         for direction in (INGRESS, EGRESS)
     }
     return [
-        Passing(port, *(PacketSet.union_all([passing[name, way] for name in port.groups]) for way in (INGRESS, EGRESS)))
+        Passing(port, *(FlowSet.union_all([passing[name, way] for name in port.groups]) for way in (INGRESS, EGRESS)))
         for port in ruleset.ports
     ]
 
 
-def _packets(rule: GroupRule, held: Mapping[str, AddressSet]) -> PacketSet:
+def _packets(rule: GroupRule, held: Mapping[str, AddressSet]) -> FlowSet:
     family = Family.V4 if rule.ethertype == "IPv4" else Family.V6
     peers = _peers(rule, held)
     ends = (peers, EVERYWHERE) if rule.direction == INGRESS else (EVERYWHERE, peers)
-    packets = PacketSet.box(*ends, _ports(rule))
-    return PacketSet(v4=packets.v4) if family is Family.V4 else PacketSet(v6=packets.v6)
+    packets = FlowSet.box(*ends, _ports(rule))
+    return FlowSet(v4=packets.v4) if family is Family.V4 else FlowSet(v6=packets.v6)
 
 
 def _peers(rule: GroupRule, held: Mapping[str, AddressSet]) -> AddressSet:

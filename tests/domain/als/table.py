@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from netpolicy.packet.addresses import EVERYWHERE, FAMILIES, NOWHERE, AddressSet
-from netpolicy.packet.packetset import PacketSet
+from netpolicy.packet.flowset import FlowSet
 from netpolicy.packet.ports import PortSet, Protocol
 from netpolicy.policy.cluster import Address, Cluster, Node
 
@@ -82,27 +82,27 @@ def _text(address: Address) -> str:
     return str(ip_address(number.to_bytes(family.bits // 8, "big")))
 
 
-def received(cluster: Cluster, node: Node, active: Iterable[Row]) -> PacketSet:
+def received(cluster: Cluster, node: Node, active: Iterable[Row]) -> FlowSet:
     """What the node takes for itself: for its own addresses, and for groups that it listens to."""
     found = []
     for row in active:
         whom, _, virtual = row.destination.partition("@")
         mine = node in holders(cluster, whom)
         here = (AddressSet.of_addresses([ip_address(virtual)]) if virtual else own(node)) if mine else NOWHERE
-        found.append(PacketSet.box(addresses(cluster, row.source), here, row.keys))
-    return PacketSet.union_all(found)
+        found.append(FlowSet.box(addresses(cluster, row.source), here, row.keys))
+    return FlowSet.union_all(found)
 
 
-def sent_on(cluster: Cluster, node: Node, active: Iterable[Row]) -> PacketSet:
+def sent_on(cluster: Cluster, node: Node, active: Iterable[Row]) -> FlowSet:
     """What the node hands to its containers, by what the sender wrote."""
     return received(cluster, node, [row for row in active if row.sent_on])
 
 
-def sent(cluster: Cluster, node: Node, active: Iterable[Row]) -> PacketSet:
+def sent(cluster: Cluster, node: Node, active: Iterable[Row]) -> FlowSet:
     """What the node sends by itself, when its outgoing flows are held to the table."""
     found = []
     for row in active:
         there = addresses(cluster, row.destination)
         mine = own(node) & addresses(cluster, row.source)
-        found.append(PacketSet.box(mine, there, row.keys))
-    return PacketSet.union_all(found)
+        found.append(FlowSet.box(mine, there, row.keys))
+    return FlowSet.union_all(found)

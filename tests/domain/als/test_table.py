@@ -3,7 +3,7 @@
 import pytest
 
 from netpolicy.packet.addresses import EVERYWHERE, FAMILIES, NOWHERE
-from netpolicy.packet.packetset import PacketSet
+from netpolicy.packet.flowset import FlowSet
 from netpolicy.packet.ports import PortSet
 from netpolicy.policy.cluster import Cluster, Node
 from netpolicy.policy.model import Egress
@@ -19,7 +19,7 @@ V4, V6 = FAMILIES
 BASELINE = PortSet.union_all(
     [PortSet.icmp(V4, 3, 4), *(PortSet.icmp(V6, one, None) for one in (2, *range(130, 137), 143))]
 )
-SPOKEN = PacketSet.box(EVERYWHERE, EVERYWHERE, ~BASELINE)
+SPOKEN = FlowSet.box(EVERYWHERE, EVERYWHERE, ~BASELINE)
 
 
 def cluster_of(scene: Scene) -> Cluster:
@@ -28,16 +28,16 @@ def cluster_of(scene: Scene) -> Cluster:
     return cluster
 
 
-def admitted(ruleset: Ruleset, context: Context) -> PacketSet:
+def admitted(ruleset: Ruleset, context: Context) -> FlowSet:
     """All packets of a context that the text lets pass, the baseline aside."""
-    passed = [fates(ruleset, family, context).get("allow", PacketSet()) for family in FAMILIES]
-    return PacketSet.union_all(passed) & SPOKEN
+    passed = [fates(ruleset, family, context).get("allow", FlowSet()) for family in FAMILIES]
+    return FlowSet.union_all(passed) & SPOKEN
 
 
-def elsewhere(cluster: Cluster, node: Node) -> PacketSet:
+def elsewhere(cluster: Cluster, node: Node) -> FlowSet:
     """Packets for or from other nodes: one class has one ruleset, and such a packet never comes by."""
     others = addresses(cluster, "all") - own(node)
-    return PacketSet.box(EVERYWHERE, others, ~PortSet())
+    return FlowSet.box(EVERYWHERE, others, ~PortSet())
 
 
 def enforced(scene: Scene) -> bool:
@@ -51,7 +51,7 @@ def one_of_each_class(scene: Scene) -> list[Node]:
     return [node for node in cluster_of(scene).nodes if node.name in first]
 
 
-def shown(packets: PacketSet) -> list[str]:
+def shown(packets: FlowSet) -> list[str]:
     return [f"{family} {sources} {destinations} {keys}" for family, sources, destinations, keys in packets.boxes()[:5]]
 
 
@@ -75,7 +75,7 @@ def test_containers_get_applications_and_nothing_else(scene: Scene) -> None:
     for node in one_of_each_class(scene):
         wanted = sent_on(cluster, node, scene.active)
         context = Context(in_interface=node.interfaces[0].name, out_interface="docker0", dnat=True)
-        found = admitted(loaded(scene.name)[node.name], context) & PacketSet.box(EVERYWHERE, own(node), ~PortSet())
+        found = admitted(loaded(scene.name)[node.name], context) & FlowSet.box(EVERYWHERE, own(node), ~PortSet())
         assert shown(found - wanted) == [], f"{node.name} forwards more"
         assert shown(wanted - found) == [], f"{node.name} forwards less"
 
@@ -84,7 +84,7 @@ def test_containers_get_applications_and_nothing_else(scene: Scene) -> None:
 def test_what_a_node_sends_is_held_to_the_table_where_egress_is_enforced(scene: Scene) -> None:
     cluster = cluster_of(scene)
     for node in one_of_each_class(scene):
-        own_packets = PacketSet.box(own(node), EVERYWHERE, ~PortSet()) & SPOKEN
+        own_packets = FlowSet.box(own(node), EVERYWHERE, ~PortSet()) & SPOKEN
         wanted = sent(cluster, node, scene.active) & SPOKEN if enforced(scene) else own_packets
         found = admitted(loaded(scene.name)[node.name], Context(out_interface=node.interfaces[0].name)) & own_packets
         assert shown(found - wanted) == [], f"{node.name} sends more"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netpolicy.packet.addresses import EVERYWHERE, AddressSet, Family
-from netpolicy.packet.packetset import PacketSet
+from netpolicy.packet.flowset import FlowSet
 from netpolicy.packet.ports import ANY_PORT, PortSet, Protocol
 from netpolicy.policy.cluster import Cluster, Node
 from netpolicy.policy.selectors import address_set
@@ -99,12 +99,12 @@ class Meaning:
         ranges = [(int(first), int(last or first)) for first, _, last in parts]
         return PortSet.union_all([PortSet.ports(TRANSPORTS[one], ranges) for one in line.proto.split("+")])
 
-    def packets(self, line: Line) -> PacketSet:
+    def packets(self, line: Line) -> FlowSet:
         """The packets that the line lets pass."""
-        return PacketSet.box(self.addresses(line.src), self.addresses(line.dst), self.ports(line))
+        return FlowSet.box(self.addresses(line.src), self.addresses(line.dst), self.ports(line))
 
-    def received(self, lines: Iterable[Line], node: Node, family: Family) -> PacketSet:
+    def received(self, lines: Iterable[Line], node: Node, family: Family) -> FlowSet:
         """What the node receives in one family."""
         here = address_set(one for one in node.addresses if one[0] is family)
-        everywhere = PacketSet.union_all([self.packets(line) for line in lines])
-        return everywhere & PacketSet.box(EVERYWHERE, here, ANY_PORT)
+        everywhere = FlowSet.union_all([self.packets(line) for line in lines])
+        return everywhere & FlowSet.box(EVERYWHERE, here, ANY_PORT)

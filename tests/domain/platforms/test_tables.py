@@ -12,8 +12,8 @@ import pytest
 from netpolicy.data import folder
 from netpolicy.dsl.syntax import Verb
 from netpolicy.packet.addresses import EVERYWHERE, FAMILIES, Family
+from netpolicy.packet.flowset import EMPTY, FlowSet
 from netpolicy.packet.packets import describe
-from netpolicy.packet.packetset import EMPTY, PacketSet
 from netpolicy.packet.ports import NO_PORT, PortSet, Protocol
 from netpolicy.policy.cluster import Node
 from netpolicy.policy.selectors import address_set
@@ -34,7 +34,7 @@ BASELINE = PortSet.union_all(
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
 
 
-def agree(wanted: PacketSet, found: PacketSet, where: str) -> None:
+def agree(wanted: FlowSet, found: FlowSet, where: str) -> None:
     """Both hold the same packets; else one that is missing and one that is too much are told."""
     missing, more = (wanted - found).witness(), (found - wanted).witness()
     assert (missing, more) == (None, None), (
@@ -48,7 +48,7 @@ def agree(wanted: PacketSet, found: PacketSet, where: str) -> None:
 @each_case
 def test_a_node_admits_what_the_table_says(case: Case) -> None:
     lines = [line for line in case.lines if not line.inside]
-    baseline = PacketSet.box(EVERYWHERE, EVERYWHERE, BASELINE)
+    baseline = FlowSet.box(EVERYWHERE, EVERYWHERE, BASELINE)
     for node, family, fate in answers(case, dnat=False):
         agree(case.meaning.received(lines, node, family), fate - baseline, f"{node.name}, IPv{family.value}")
 
@@ -60,7 +60,7 @@ def test_a_node_sends_on_to_containers_what_the_table_says(case: Case) -> None:
         agree(case.meaning.received(lines, node, family), fate, f"{node.name}, IPv{family.value}, published")
 
 
-def answers(case: Case, *, dnat: bool) -> Iterator[tuple[Node, Family, PacketSet]]:
+def answers(case: Case, *, dnat: bool) -> Iterator[tuple[Node, Family, FlowSet]]:
     """What one node of each class lets pass of new packets, as its text says."""
     nodes = {node.name: node for node in case.cluster.nodes}
     for built, _ in case.pipeline.built():
@@ -69,10 +69,10 @@ def answers(case: Case, *, dnat: bool) -> Iterator[tuple[Node, Family, PacketSet
         context = Context(card, "cni0", dnat=True) if dnat else Context(card)
         # A packet for another node never comes here; one that is translated was sent to this node.
         here = address_set(node.addresses)
-        asked = PacketSet.box(EVERYWHERE, here if dnat else ~(case.meaning.everybody - here), ~NO_PORT)
+        asked = FlowSet.box(EVERYWHERE, here if dnat else ~(case.meaning.everybody - here), ~NO_PORT)
         ruleset = read_back(built)
         for family in FAMILIES:
-            every = PacketSet(asked.v4, ()) if family is Family.V4 else PacketSet((), asked.v6)
+            every = FlowSet(asked.v4, ()) if family is Family.V4 else FlowSet((), asked.v6)
             yield node, family, fates(ruleset, family, context, every).get("allow", EMPTY)
 
 
@@ -140,8 +140,8 @@ def test_every_row_leads_to_statements_that_say_it(case: Case) -> None:
             inside = [one for one in statements if one.to_self and not case.meaning.ports(line) - one.ports]
             assert any(who & one.who.addresses == who for one in inside), line
             continue
-        opened = [PacketSet.box(one.who.addresses, one.whom.addresses, one.ports) for one in statements]
-        assert not case.meaning.packets(line) - PacketSet.union_all(opened), line
+        opened = [FlowSet.box(one.who.addresses, one.whom.addresses, one.ports) for one in statements]
+        assert not case.meaning.packets(line) - FlowSet.union_all(opened), line
 
 
 @each_case
@@ -153,8 +153,8 @@ def test_every_statement_says_what_its_rows_say(case: Case) -> None:
         own = set(cited(one.attributes.sources))
         assert own and own <= known, one.text
         if not one.to_self:
-            said = PacketSet.union_all([case.meaning.packets(line) for line in lines if line.row in own])
-            agree(EMPTY, PacketSet.box(one.who.addresses, one.whom.addresses, one.ports) - said, one.text)
+            said = FlowSet.union_all([case.meaning.packets(line) for line in lines if line.row in own])
+            agree(EMPTY, FlowSet.box(one.who.addresses, one.whom.addresses, one.ports) - said, one.text)
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -1,4 +1,4 @@
-"""Sets of packets by source address, destination address and port, of both families."""
+"""Sets of flows: packets by source address, destination address and port alone, of both families."""
 
 from dataclasses import dataclass
 
@@ -18,8 +18,8 @@ SPACE = Product(Product(LINE))
 
 
 @dataclass(frozen=True, slots=True)
-class PacketSet(FamilySet[Points]):
-    """A set of packets, judged by addresses and key only; equal members are an equal value."""
+class FlowSet(FamilySet[Points]):
+    """A set of packets, judged by addresses and key only: what flows say. Equal members are an equal value."""
 
     v4: Points = ()
     v6: Points = ()
@@ -35,7 +35,7 @@ class PacketSet(FamilySet[Points]):
         return SPACE.box((EVERYWHERE.of(family), EVERYWHERE.of(family), ANY_PORT.of(family)))
 
     @classmethod
-    def box(cls, sources: AddressSet, destinations: AddressSet, ports: PortSet) -> "PacketSet":
+    def box(cls, sources: AddressSet, destinations: AddressSet, ports: PortSet) -> "FlowSet":
         """The packets from any of the sources to any of the destinations of the same family, on any of the ports."""
         v4, v6 = (SPACE.box((sources.of(family), destinations.of(family), ports.of(family))) for family in FAMILIES)
         return cls(v4, v6)
@@ -60,5 +60,5 @@ class PacketSet(FamilySet[Points]):
         return None
 
 
-EMPTY = PacketSet()
+EMPTY = FlowSet()
 EVERYTHING = ~EMPTY
