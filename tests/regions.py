@@ -162,6 +162,8 @@ def region(ruleset: r.Ruleset, family: Family, context: Context, rule: r.Rule) -
             case r.Limit():
                 if not isinstance(rule.target, r.Log):
                     raise ValueError("a limit stands beside LOG, where it decides nothing")
+            case r.TcpFlags() | r.SourceMac() | r.Fragment() | r.Opaque():
+                raise ValueError("only others write such a match")
             case _:
                 assert_never(match)
     return box(family, sources, destinations, keys)

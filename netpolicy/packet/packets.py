@@ -7,6 +7,7 @@ from netpolicy.packet.addresses import Family, address_text
 from netpolicy.packet.ports import VALUE_BITS, Protocol
 
 ICMP_OF = {Family.V4: Protocol.ICMP, Family.V6: Protocol.ICMPV6}
+SYN = 0x02
 PROTOCOL_NAMES = {int(protocol): protocol.name.lower() for protocol in Protocol}
 
 
@@ -25,7 +26,9 @@ class Packet:
     """A packet; addresses are integers of its family, ports are 0 where the protocol has none.
 
     `port` is the destination port, or `type << 8 | code` of an ICMP packet. `dnat` says that the destination was
-    translated on this node; the original destination and port are then what the sender wrote.
+    translated on this node; the original destination and port are then what the sender wrote. `flags` are those of TCP
+    as on the wire (a first packet has SYN alone), `mac` is the Ethernet source, if it has one. `holds` are the texts of
+    the matches that are not modelled and hold for it.
     """
 
     family: Family
@@ -40,6 +43,10 @@ class Packet:
     dnat: bool = False
     original_destination: int | None = None
     original_port: int | None = None
+    flags: int = SYN
+    mac: int | None = None
+    fragment: bool = False
+    holds: frozenset[str] = frozenset()
 
     @property
     def key(self) -> int:

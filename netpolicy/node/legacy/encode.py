@@ -95,6 +95,8 @@ def _option(match: r.Match, family: Family, protocol: int) -> tuple[str, ...]:
             return "limit", "limit", match.rate
         case r.Network() | r.Interface() | r.ProtocolIs():
             raise ValueError("a match of the header")
+        case r.TcpFlags() | r.SourceMac() | r.Fragment() | r.Opaque():
+            raise ValueError("only others write such a match")
         case _:
             assert_never(match)
 

@@ -17,6 +17,7 @@ from netpolicy.targets.iptables.rules import (
     AddressRange,
     Chain,
     Drop,
+    Fragment,
     Goto,
     IcmpIs,
     InSet,
@@ -27,6 +28,7 @@ from netpolicy.targets.iptables.rules import (
     Mark,
     Match,
     Network,
+    Opaque,
     OriginalDestination,
     OriginalPort,
     OriginalProtocol,
@@ -37,13 +39,16 @@ from netpolicy.targets.iptables.rules import (
     Rule,
     Ruleset,
     Side,
+    SourceMac,
     StateIn,
     Table,
     Target,
+    TcpFlags,
 )
 
 ICMP = {Family.V4: 1, Family.V6: 58}
 ANY_PROTOCOL = 0
+TCP = 6
 PROTOCOLS_WITH_PORTS = frozenset({6, 17, 33, 132, 136})  # tcp, udp, dccp, sctp, udplite
 
 
@@ -142,6 +147,15 @@ def matches(ruleset: Ruleset, match: Match, packet: Packet) -> bool:
             return bool(states & _states(packet)) != negated
         case OriginalPort() | OriginalDestination() | OriginalProtocol():
             return _has_original(match, packet)
+        case TcpFlags(mask, wanted, negated):
+            return packet.protocol == TCP and (packet.flags & mask == wanted) != negated
+        case SourceMac(address, negated):
+            # xt_mac answers no for a packet without an Ethernet header, negated or not.
+            return packet.mac is not None and (packet.mac == address) != negated
+        case Fragment(negated):
+            return packet.fragment != negated
+        case Opaque(text, negated):
+            return (text in packet.holds) != negated
         case Limit():
             raise ValueError("a limit decides nothing, and only stands beside LOG")
         case _:

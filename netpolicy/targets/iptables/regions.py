@@ -15,12 +15,14 @@ from netpolicy.packet.ports import ANY_PORT, PortSet
 from netpolicy.targets.iptables.decide import ANY_PROTOCOL, PROTOCOLS_WITH_PORTS
 from netpolicy.targets.iptables.rules import (
     AddressRange,
+    Fragment,
     IcmpIs,
     InSet,
     Interface,
     Limit,
     Log,
     Network,
+    Opaque,
     OriginalDestination,
     OriginalPort,
     OriginalProtocol,
@@ -29,7 +31,9 @@ from netpolicy.targets.iptables.rules import (
     Rule,
     Ruleset,
     Side,
+    SourceMac,
     StateIn,
+    TcpFlags,
 )
 
 Dimension = Intervals | None
@@ -93,6 +97,8 @@ def region(ruleset: Ruleset, family: Family, context: Context, rule: Rule) -> Re
                 keys_asked = _keys(family, context, match)
                 keys = intersection(keys, keys_asked if keys_asked is not None else _EVERY_KEY)
                 exact = exact and keys_asked is not None and (context.translated or not isinstance(match, OriginalPort))
+            case TcpFlags() | SourceMac() | Fragment() | Opaque():
+                exact = False
             case Limit():
                 exact = exact and isinstance(rule.target, Log)
             case _:

@@ -99,6 +99,8 @@ def _match(match: r.Match, family: Family, protocol: int) -> str:
             return f"-m conntrack {negation}--ctproto {match.number}"
         case r.Limit():
             return f"-m limit --limit {match.rate} --limit-burst {match.burst}"
+        case r.TcpFlags() | r.SourceMac() | r.Fragment() | r.Opaque():
+            raise ValueError("only others write such a match")
         case _:
             assert_never(match)
 

@@ -1,6 +1,7 @@
 """An iptables ruleset as a value: matches, targets, rules, chains, tables, sets.
 
-Everything that this project can emit has a type here; `read` refuses the rest. Both families take the same path:
+Everything that this project can emit has a type here, which `read` understands; it refuses the rest. Other matches of
+rules by others are `Opaque`, but for a few that sets of packets can tell. Both families take the same path:
 a `Table` is the filter table of one family.
 """
 
@@ -125,6 +126,41 @@ class Limit:
     burst: int = 5
 
 
+@dataclass(frozen=True, slots=True)
+class TcpFlags:
+    """`-m tcp [!] --tcp-flags MASK SET`: those in `set` are the raised ones of `mask`; bits as on the wire."""
+
+    mask: int
+    set: int
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMac:
+    """`-m mac [!] --mac-source ADDRESS`, as an integer of 48 bits."""
+
+    address: int
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """`[!] -f`: a fragment that is not the first; IPv4 only."""
+
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A match that is not modelled: holds for the packets that `text` holds for, whatever they are.
+
+    The same text is the same question everywhere, so that a ruleset always equals itself.
+    """
+
+    text: str
+    negated: bool = False
+
+
 Match = (
     Network
     | AddressRange
@@ -138,6 +174,10 @@ Match = (
     | OriginalDestination
     | OriginalProtocol
     | Limit
+    | TcpFlags
+    | SourceMac
+    | Fragment
+    | Opaque
 )
 
 
