@@ -52,7 +52,7 @@ class Product(Space[Cells[S]]):
             return b
         return self._gathered(
             (cell, a[i][1] if j == NOBODY else b[j][1] if i == NOBODY else self.rest.union(a[i][1], b[j][1]))
-            for (i, j), cell in _overlay(a, b).items()
+            for (i, j), cell in overlay(a, b).items()
         )
 
     def intersection(self, a: Cells[S], b: Cells[S]) -> Cells[S]:
@@ -67,7 +67,7 @@ class Product(Space[Cells[S]]):
             return ((cell, rest),) if cell else ()
         return self._gathered(
             (cell, self.rest.intersection(a[i][1], b[j][1]))
-            for (i, j), cell in _overlay(a, b).items()
+            for (i, j), cell in overlay(a, b).items()
             if NOBODY not in (i, j)
         )
 
@@ -79,7 +79,7 @@ class Product(Space[Cells[S]]):
             return ()
         return self._gathered(
             (cell, a[i][1] if j == NOBODY else self.rest.difference(a[i][1], b[j][1]))
-            for (i, j), cell in _overlay(a, b).items()
+            for (i, j), cell in overlay(a, b).items()
             if i != NOBODY
         )
 
@@ -94,13 +94,13 @@ class Product(Space[Cells[S]]):
         """True if every point of b is in a; stops at the first cell that has one outside."""
         if not b or a is b or a == b:
             return True
-        return all(j == NOBODY or (i != NOBODY and self.rest.covers(a[i][1], b[j][1])) for i, j in _overlay(a, b))
+        return all(j == NOBODY or (i != NOBODY and self.rest.covers(a[i][1], b[j][1])) for i, j in overlay(a, b))
 
     def overlaps(self, a: Cells[S], b: Cells[S]) -> bool:
         """True if some point is in both; stops at the first cell that has one."""
         if not a or not b:
             return False
-        return a is b or any(NOBODY not in (i, j) and self.rest.overlaps(a[i][1], b[j][1]) for i, j in _overlay(a, b))
+        return a is b or any(NOBODY not in (i, j) and self.rest.overlaps(a[i][1], b[j][1]) for i, j in overlay(a, b))
 
     def boxes(self, a: Cells[S]) -> Iterator[Box]:
         """Disjoint boxes, in order, whose union is a."""
@@ -122,9 +122,7 @@ class Product(Space[Cells[S]]):
         return tuple(sorted(joined, key=lambda part: part[0][0]))
 
 
-def _overlay(
-    a: Sequence[tuple[Intervals, Any]], b: Sequence[tuple[Intervals, Any]]
-) -> dict[tuple[int, int], Intervals]:
+def overlay(a: Sequence[tuple[Intervals, Any]], b: Sequence[tuple[Intervals, Any]]) -> dict[tuple[int, int], Intervals]:
     """For each pair (cell of a, cell of b) that meets, the integers in both; NOBODY stands for no cell of that side."""
     regions: dict[tuple[int, int], Intervals] = {}
     # Cells of one side are disjoint, so one that equals a cell of the other side meets no third.
