@@ -166,9 +166,12 @@ class Specification:
         if packet.original_port is None or packet.original_destination is None:
             raise ValueError("a translated packet needs its original destination and port")
         original = (packet.family, packet.original_destination)
+        # A plain whom closes a virtual address that it holds, but never opens it.
+        closes = not way.allows and self._is_virtual(original) and self.holds(way.whom, original)
+        receives = self._stands_for(way.whom, node, original) or node in self._receivers(way.whom, original)
         return (
             self.holds(way.who, (packet.family, packet.source))
-            and (self._stands_for(way.whom, node, original) or node in self._receivers(way.whom, original))
+            and (receives or closes)
             # An allow speaks of published ports by forwarded services alone, a deny by everything that it says.
             and self.covers(way.what, packet.family, packet.protocol, packet.original_port, only_forwarded=way.allows)
         )
@@ -240,6 +243,10 @@ class Specification:
         """The nodes of x for every `x@destination` that stands in whom."""
         meant = [at.base for at in _virtual(whom) if (at.address.family, at.address.first) == destination]
         return [node for base in meant for node in self.nodes_of(base)]
+
+    def _is_virtual(self, address: Address) -> bool:
+        """True if some statement names the address behind an `@`."""
+        return any((at.address.family, at.address.first) == address for way in self.ways for at in _virtual(way.whom))
 
     def _stands_for(self, selector: s.Selector, node: Node, address: Address) -> bool:
         """True if the selector holds the whole node in that family, or that address as a part of the node."""

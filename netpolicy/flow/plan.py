@@ -67,9 +67,9 @@ class _Planning:
 
     def outbound(self, node_class: NodeClass) -> Iterable[Flow]:
         for one in self.ruling:
-            destinations = one.whom.addresses | _addresses(
-                (virtual.family, virtual.address) for virtual in one.whom.virtual
-            )
+            # What nobody receives is no destination.
+            received = [(each.family, each.address) for each in one.whom.virtual if each.nodes]
+            destinations = one.whom.addresses | _addresses(received)
             yield from _flow(one, self.part(one.who, node_class), destinations, one.ports)
 
     def part(self, side: Selection, node_class: NodeClass) -> AddressSet:
