@@ -1,0 +1,176 @@
+"""Says which statements no promise would miss: a statement is lost, and each `never` and `expect` that held is asked.
+
+A statement admits or refuses boxes of packets at each place where nodes judge them. Losing an allow refuses what it alone
+admits; losing a deny admits what it alone refuses of what an allow admits. A promise notices when such a packet is one of
+its own. Only statements and promises that meet a lost box are looked at, and nothing is planned again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from netpolicy.dsl.syntax import Verb
+from netpolicy.packet.addresses import Family
+from netpolicy.policy.model import Policy, Statement
+from netpolicy.verify.boxes import Box, left_over
+from netpolicy.verify.places import Bench, Benches, Key, Place, View, key_of
+
+
+@dataclass(frozen=True, slots=True)
+class StatementCoverage:
+    """One allow or deny as written, in all its directions, and the promises that notice its loss.
+
+    `changes_nothing` says that the same packets pass without it. `suggestion` is a promise that holds and would notice;
+    it is empty where a promise notices already, where nothing changes, and where no promise speaks of what changes.
+    """
+
+    statements: tuple[Statement, ...]
+    noticed_by: tuple[Statement, ...]
+    changes_nothing: bool
+    suggestion: str = ""
+
+    @property
+    def text(self) -> str:
+        """The statement in words: `allow dea -> mysql : tcp 3306`."""
+        first = self.statements[0]
+        arrow = "<->" if len({(one.who.text, one.whom.text) for one in self.statements}) > 1 else "->"
+        return f"{first.verb.value} {first.who.text} {arrow} {first.whom.text} : {first.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The allows and denies of a policy in its order; of the `counted`, which change something, `noticed` are missed."""
+
+    statements: tuple[StatementCoverage, ...]
+    noticed: int
+    counted: int
+
+
+def coverage(policy: Policy) -> Coverage:
+    """Which promises notice the loss of each allow and deny. A promise that is broken already notices nothing."""
+    losses = _Losses(policy)
+    found = [losses.of(key, statements) for key, statements in _as_written(policy, Verb.ALLOW, Verb.DENY).items()]
+    counted = [one for one in found if not one.changes_nothing]
+    return Coverage(tuple(found), sum(bool(one.noticed_by) for one in counted), len(counted))
+
+
+def _as_written(policy: Policy, *verbs: Verb) -> dict[Key, tuple[Statement, ...]]:
+    """The statements, directions together."""
+    found: dict[Key, tuple[Statement, ...]] = {}
+    for one in policy.of(*verbs):
+        found[key_of(one)] = (*found.get(key_of(one), ()), one)
+    return found
+
+
+class _Losses:
+    def __init__(self, policy: Policy) -> None:
+        self.benches = Benches(policy)
+        promises = _as_written(policy, Verb.NEVER, Verb.EXPECT)
+        self.held = [one for one in promises.values() if all(self.holds(each) for each in one)]
+        self.views: dict[tuple[Verb, Family, Place], list[tuple[int, Box]]] = {}
+        for place, promise in enumerate(self.held):
+            for one in promise:
+                for family, at, box in self.benches.views(one):
+                    self.views.setdefault((one.verb, family, at), []).append((place, box))
+
+    def of(self, key: Key, statements: tuple[Statement, ...]) -> StatementCoverage:
+        """What losing the statement does."""
+        if not any(self.changed(key)):
+            return StatementCoverage(statements, (), changes_nothing=True)
+        noticed = tuple(self.held[place][0] for place in sorted(self.noticing(key)))
+        suggestion = "" if noticed else self.suggestion(key, statements)
+        return StatementCoverage(statements, noticed, changes_nothing=False, suggestion=suggestion)
+
+    def _benches(self) -> Iterator[tuple[Family, Place, Bench]]:
+        for family, benches in self.benches.all.items():
+            for place, bench in benches.items():
+                yield family, place, bench
+
+    # What holds.
+
+    def holds(self, promise: Statement) -> bool:
+        """True when no packet breaks the promise."""
+        if self.benches.left_open(promise):
+            return False
+        never = promise.verb is Verb.NEVER
+        return not any((_passing if never else _stopped)(self._at(view), view[2]) for view in self.benches.views(promise))
+
+    def _at(self, view: View) -> Bench:
+        return self.benches.all[view[0]][view[1]]
+
+    # What a loss changes.
+
+    def changed(self, key: Key) -> Iterator[Box]:
+        """Packets that are judged otherwise, a part at each place where there are any."""
+        for _, _, bench in self._benches():
+            for box in bench.allows.lost(key):
+                yield from _refused(bench, key, box)
+            for box in bench.denies.lost(key):
+                yield from _admitted(bench, key, box)
+
+    def noticing(self, key: Key) -> set[int]:
+        """The places of the promises that hold and that the loss breaks."""
+        found: set[int] = set()
+        for family, place, bench in self._benches():
+            for verb, parts in ((Verb.EXPECT, bench.allows), (Verb.NEVER, bench.denies)):
+                views = self.views.get((verb, family, place), ())
+                for box in parts.lost(key) if views else ():
+                    found |= {
+                        at
+                        for at, view in views
+                        if at not in found and view.overlaps(box) and _breaks(verb, bench, key, box.meet(view))
+                    }
+        return found
+
+    def suggestion(self, key: Key, statements: tuple[Statement, ...]) -> str:
+        """A promise in the words of the statement that holds and breaks without it, or nothing."""
+        for one in statements:
+            verb = Verb.EXPECT if one.verb is Verb.ALLOW else Verb.NEVER
+            promise = replace(one, verb=verb)
+            if not one.to_self and self.holds(promise) and self._notices(promise, key):
+                return f"{verb.value} {one.text}"
+        return ""
+
+    def _notices(self, promise: Statement, key: Key) -> bool:
+        for view in self.benches.views(promise):
+            bench, wanted = self._at(view), view[2]
+            parts = bench.allows if promise.verb is Verb.EXPECT else bench.denies
+            for box in parts.lost(key):
+                if box.overlaps(wanted) and _breaks(promise.verb, bench, key, box.meet(wanted)):
+                    return True
+        return False
+
+
+def _breaks(verb: Verb, bench: Bench, key: Key, box: Box) -> bool:
+    """True when without the statement a promise about the box no longer holds."""
+    return any(_refused(bench, key, box) if verb is Verb.EXPECT else _admitted(bench, key, box))
+
+
+def _refused(bench: Bench, key: Key, box: Box) -> Iterator[Box]:
+    """A part of what an allow admits that no other does and no deny refuses."""
+    left = left_over(box, (*bench.allows.meeting(box, but=key), *bench.denies.meeting(box)), bench.ends)
+    if left is not None:
+        yield left
+
+
+def _admitted(bench: Bench, key: Key, box: Box) -> Iterator[Box]:
+    """Parts of what a deny refuses that no other does and that an allow admits."""
+    denies = tuple(bench.denies.meeting(box, but=key))
+    for allow in bench.allows.meeting(box, but=key):
+        left = left_over(allow.meet(box), denies, bench.ends)
+        if left is not None:
+            yield left
+
+
+def _passing(bench: Bench, box: Box) -> bool:
+    """True when some packet of the box passes."""
+    denies = tuple(bench.denies.meeting(box))
+    return any(left_over(one.meet(box), denies, bench.ends) is not None for one in bench.allows.meeting(box))
+
+
+def _stopped(bench: Bench, box: Box) -> bool:
+    """True when some packet of the box does not pass."""
+    if any(bench.ends.pair(one.meet(box)) is not None for one in bench.denies.meeting(box)):
+        return True
+    return left_over(box, bench.allows.meeting(box), bench.ends) is not None
