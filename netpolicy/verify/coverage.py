@@ -1,8 +1,8 @@
-"""Says which statements no promise would miss: a statement is lost, and each `never` and `expect` that held is asked.
+"""Says which statements no promise would miss: a statement is lost, and each promise that held is asked again.
 
-A statement admits or refuses boxes of packets at each place where nodes judge them. Losing an allow refuses what it alone
-admits; losing a deny admits what it alone refuses of what an allow admits. A promise notices when such a packet is one of
-its own. Only statements and promises that meet a lost box are looked at, and nothing is planned again.
+A statement admits or refuses boxes of packets at each place where nodes judge them. Losing an allow refuses what it
+alone admits; losing a deny admits what it alone refuses of what an allow admits. A promise notices when such a packet
+is one of its own. Only what meets a lost box is looked at, and nothing is planned again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from netpolicy.packet.addresses import Family
 from netpolicy.policy.model import Policy, Statement
 from netpolicy.verify.boxes import Box, left_over
 from netpolicy.verify.places import Bench, Benches, Key, Place, View, key_of
+from netpolicy.verify.suggestion import PROMISE, of_packet, of_statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class StatementCoverage:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The allows and denies of a policy in its order; of the `counted`, which change something, `noticed` are missed."""
+    """The allows and denies in order of the policy; `counted` change something, `noticed` of these are missed."""
 
     statements: tuple[StatementCoverage, ...]
     noticed: int
@@ -76,7 +77,7 @@ class _Losses:
 
     def of(self, key: Key, statements: tuple[Statement, ...]) -> StatementCoverage:
         """What losing the statement does."""
-        if not any(self.changed(key)):
+        if next(self.changed(key), None) is None:
             return StatementCoverage(statements, (), changes_nothing=True)
         noticed = tuple(self.held[place][0] for place in sorted(self.noticing(key)))
         suggestion = "" if noticed else self.suggestion(key, statements)
@@ -94,20 +95,22 @@ class _Losses:
         if self.benches.left_open(promise):
             return False
         never = promise.verb is Verb.NEVER
-        return not any((_passing if never else _stopped)(self._at(view), view[2]) for view in self.benches.views(promise))
+        return not any(
+            (_passing if never else _stopped)(self._at(view), view[2]) for view in self.benches.views(promise)
+        )
 
     def _at(self, view: View) -> Bench:
         return self.benches.all[view[0]][view[1]]
 
     # What a loss changes.
 
-    def changed(self, key: Key) -> Iterator[Box]:
-        """Packets that are judged otherwise, a part at each place where there are any."""
-        for _, _, bench in self._benches():
+    def changed(self, key: Key) -> Iterator[View]:
+        """Packets that are judged otherwise, some for each box that is lost."""
+        for family, place, bench in self._benches():
             for box in bench.allows.lost(key):
-                yield from _refused(bench, key, box)
+                yield from ((family, place, part) for part in _refused(bench, key, box))
             for box in bench.denies.lost(key):
-                yield from _admitted(bench, key, box)
+                yield from ((family, place, part) for part in _admitted(bench, key, box))
 
     def noticing(self, key: Key) -> set[int]:
         """The places of the promises that hold and that the loss breaks."""
@@ -124,12 +127,17 @@ class _Losses:
         return found
 
     def suggestion(self, key: Key, statements: tuple[Statement, ...]) -> str:
-        """A promise in the words of the statement that holds and breaks without it, or nothing."""
-        for one in statements:
-            verb = Verb.EXPECT if one.verb is Verb.ALLOW else Verb.NEVER
-            promise = replace(one, verb=verb)
-            if not one.to_self and self.holds(promise) and self._notices(promise, key):
-                return f"{verb.value} {one.text}"
+        """A promise that holds and breaks without the statement: in its words, else about a packet, else nothing."""
+        promises = [replace(one, verb=PROMISE[one.verb]) for one in statements if not one.to_self]
+        held = [one for one in promises if self.holds(one)]
+        noticing = [one for one in held if self._notices(one, key)]
+        if noticing and len(held) == len(statements) > 1:
+            return of_statement(statements[0], "<->")
+        if noticing:
+            return of_statement(statements[promises.index(noticing[0])], "->")
+        for family, place, box in self.changed(key):
+            if place is Place.INBOUND and (text := of_packet(statements[0].verb, self.benches, family, box)):
+                return text
         return ""
 
     def _notices(self, promise: Statement, key: Key) -> bool:

@@ -1,7 +1,7 @@
 """A policy as boxes: at each place where nodes judge packets, what each statement admits or refuses there.
 
-The places are those of a plan (`flow/plan.py`), for all nodes at once: what comes in to declared addresses, what comes to
-virtual ones, what was sent on by DNAT, and, where egress is enforced, what goes out.
+The places are those of a plan (`flow/plan.py`), for all nodes at once: what comes in to declared addresses, what comes
+to virtual ones, what was sent on by DNAT, and, where egress is enforced, what goes out.
 """
 
 from __future__ import annotations
@@ -119,6 +119,10 @@ class Benches:
         sets = [held for side in sides for held in (side.addresses, *(virtual.nodes for virtual in side.virtual))]
         return Atoms(each.of(family) for each in (self.policy.nodes, *self._points.values(), *sets))
 
+    def inbound(self, family: Family) -> Bench:
+        """What comes in to declared addresses."""
+        return self.all[family][Place.INBOUND]
+
     def masks(self, addresses: AddressSet) -> FamilyMasks:
         """The atoms of a set that the policy speaks of."""
         return {family: self.atoms[family].mask(addresses.of(family)) for family in FAMILIES}
@@ -196,8 +200,8 @@ class Benches:
         yield Place.VIRTUAL, received
         if never:
             yield Place.FORWARD, received
-            opened = [address for its, address in self.virtual if (its, address) in promise.whom.addresses and its is family]
-            yield Place.VIRTUAL, Box(who, self.seats[family].at(opened), keys)
+            inside = [at for at in self.virtual if at[0] is family and at in promise.whom.addresses]
+            yield Place.VIRTUAL, Box(who, self.seats[family].at([address for _, address in inside]), keys)
         if self.enforced:
             senders = self.seats[family].own(who)
             yield Place.OUTBOUND, Box(senders, whom & ~self.nodes[family], keys)

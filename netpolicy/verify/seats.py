@@ -1,7 +1,7 @@
 """Where nodes judge packets that are not theirs by address alone: a seat is a kind of node and an address it is met by.
 
-Nodes are of a kind when no set of addresses that is asked about tells them apart. A kind has a seat for each atom of its
-own addresses, for each virtual address, and one for every other address, which stands for the node as a whole.
+Nodes are of a kind when no set of addresses that is asked about tells them apart. A kind has a seat for each atom of
+its own addresses, for each virtual address, and one for every other address, which stands for the node as a whole.
 """
 
 from __future__ import annotations

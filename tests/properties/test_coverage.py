@@ -93,7 +93,7 @@ def covered(case: Case) -> tuple[Policy, Coverage]:
 ANY_CASE = st.one_of(promised(), cases(promises=True, count=0))
 
 
-@settings(max_examples=150, suppress_health_check=SLOW, deadline=None)
+@settings(max_examples=120, suppress_health_check=SLOW, deadline=None)
 @given(ANY_CASE)
 def test_coverage_says_what_dropping_each_statement_shows(case: Case) -> None:
     policy, found = covered(case)
@@ -109,7 +109,7 @@ def test_coverage_says_what_dropping_each_statement_shows(case: Case) -> None:
     assert (found.noticed, found.counted) == (sum(bool(one.noticed_by) for one in counted), len(counted))
 
 
-@settings(max_examples=100, suppress_health_check=SLOW, deadline=None)
+@settings(max_examples=80, suppress_health_check=SLOW, deadline=None)
 @given(ANY_CASE)
 def test_a_suggested_promise_holds_and_notices(case: Case) -> None:
     policy, found = covered(case)
