@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from netpolicy.packet.intervals import Intervals
 
@@ -57,6 +58,7 @@ class Atoms:
         place = bisect_right(self._starts, number) - 1
         return self._atoms[place] if place >= 0 else None
 
+    @cached_property
     def firsts(self) -> dict[int, int]:
         """The first number of each atom."""
         found: dict[int, int] = {}

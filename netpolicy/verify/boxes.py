@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from netpolicy.verify.atoms import bits
-
 
 class Box(NamedTuple):
     """Every packet from one of the sources to one of the destinations with one of the keys; each a mask of atoms."""
@@ -23,11 +21,6 @@ class Box(NamedTuple):
     def meet(self, other: Box) -> Box:
         """The packets of both."""
         return Box(self.sources & other.sources, self.destinations & other.destinations, self.keys & other.keys)
-
-    def within(self, other: Box) -> bool:
-        """True when every packet of this is in the other."""
-        apart = self.sources & ~other.sources or self.destinations & ~other.destinations or self.keys & ~other.keys
-        return not apart
 
     def without(self, other: Box) -> list[Box]:
         """Disjoint boxes of what is in this and not in the other."""
@@ -74,11 +67,14 @@ class Ends:
 
 def left_over(box: Box, others: Iterable[Box], ends: Ends) -> Box | None:
     """A part of the box that none of the others meets and that holds a packet between different ends, or None."""
-    stack: list[tuple[Box, Sequence[Box]]] = [(box, tuple(others))]
+    stack: list[tuple[Box, Sequence[Box]]] = [(box, tuple(others))] if box else []
     while stack:
         part, near = stack.pop()
-        near = [one for one in near if part.overlaps(one)]
-        if any(part.within(one) for one in near) or ends.pair(part) is None:
+        sources, destinations, keys = part
+        near = [one for one in near if one[2] & keys and one[0] & sources and one[1] & destinations]
+        if any(not (keys & ~one[2] or sources & ~one[0] or destinations & ~one[1]) for one in near):
+            continue
+        if ends.pair(part) is None:
             continue
         if not near:
             return part
@@ -96,8 +92,8 @@ class BoxIndex:
             for known, side in zip(self._sides, box, strict=True):
                 known[side] = known.get(side, 0) | 1 << place
 
-    def meeting(self, box: Box) -> Iterable[int]:
-        """The places of the boxes that meet it."""
+    def meeting(self, box: Box) -> int:
+        """The places of the boxes that meet it, as a mask."""
         held = -1
         for known, found, side in zip(self._sides, self._found, box, strict=True):
             if side not in found:
@@ -106,7 +102,7 @@ class BoxIndex:
                     if side & other:
                         found[side] |= places
             held &= found[side]
-        return bits(held)
+        return held
 
 
 def _lowest(mask: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from netpolicy.dsl.syntax import Verb
 from netpolicy.packet.addresses import Family
@@ -122,7 +123,7 @@ class _Losses:
                     found |= {
                         at
                         for at, view in views
-                        if at not in found and view.overlaps(box) and _breaks(verb, bench, key, box.meet(view))
+                        if at not in found and view.overlaps(box) and _breaks(verb, bench, key, box, view)
                     }
         return found
 
@@ -145,36 +146,43 @@ class _Losses:
             bench, wanted = self._at(view), view[2]
             parts = bench.allows if promise.verb is Verb.EXPECT else bench.denies
             for box in parts.lost(key):
-                if box.overlaps(wanted) and _breaks(promise.verb, bench, key, box.meet(wanted)):
+                if box.overlaps(wanted) and _breaks(promise.verb, bench, key, box, wanted):
                     return True
         return False
 
 
-def _breaks(verb: Verb, bench: Bench, key: Key, box: Box) -> bool:
-    """True when without the statement a promise about the box no longer holds."""
-    return any(_refused(bench, key, box) if verb is Verb.EXPECT else _admitted(bench, key, box))
+def _breaks(verb: Verb, bench: Bench, key: Key, lost: Box, wanted: Box) -> bool:
+    """True when without the statement a promise about what is wanted no longer holds."""
+    return any((_refused if verb is Verb.EXPECT else _admitted)(bench, key, lost, wanted))
 
 
-def _refused(bench: Bench, key: Key, box: Box) -> Iterator[Box]:
-    """A part of what an allow admits that no other does and no deny refuses."""
-    left = left_over(box, (*bench.allows.meeting(box, but=key), *bench.denies.meeting(box)), bench.ends)
+def _refused(bench: Bench, key: Key, *boxes: Box) -> Iterator[Box]:
+    """A part of what is in all boxes, one of them lost to the allows, that no other admits and no deny refuses."""
+    others = (*bench.denies.meeting(*boxes), *bench.allows.meeting(*boxes, but=key))
+    left = left_over(_meet(boxes), others, bench.ends)
     if left is not None:
         yield left
 
 
-def _admitted(bench: Bench, key: Key, box: Box) -> Iterator[Box]:
-    """Parts of what a deny refuses that no other does and that an allow admits."""
-    denies = tuple(bench.denies.meeting(box, but=key))
-    for allow in bench.allows.meeting(box, but=key):
-        left = left_over(allow.meet(box), denies, bench.ends)
+def _admitted(bench: Bench, key: Key, *boxes: Box) -> Iterator[Box]:
+    """Parts of what is in all boxes, one of them lost to the denies, that an allow admits and no other deny refuses."""
+    region = _meet(boxes)
+    for allow in bench.allows.meeting(*boxes, but=key):
+        left = left_over(allow.meet(region), bench.denies.meeting(*boxes, allow, but=key), bench.ends)
         if left is not None:
             yield left
 
 
+def _meet(boxes: tuple[Box, ...]) -> Box:
+    return reduce(Box.meet, boxes)
+
+
 def _passing(bench: Bench, box: Box) -> bool:
     """True when some packet of the box passes."""
-    denies = tuple(bench.denies.meeting(box))
-    return any(left_over(one.meet(box), denies, bench.ends) is not None for one in bench.allows.meeting(box))
+    return any(
+        left_over(one.meet(box), bench.denies.meeting(box, one), bench.ends) is not None
+        for one in bench.allows.meeting(box)
+    )
 
 
 def _stopped(bench: Bench, box: Box) -> bool:

@@ -15,7 +15,7 @@ from netpolicy.dsl.syntax import Verb
 from netpolicy.packet.addresses import FAMILIES, AddressSet, Family
 from netpolicy.policy.model import Egress, Policy, Statement, Virtual
 from netpolicy.policy.selectors import address_set
-from netpolicy.verify.atoms import Atoms
+from netpolicy.verify.atoms import Atoms, bits
 from netpolicy.verify.boxes import Box, BoxIndex, Ends
 from netpolicy.verify.seats import FamilyMasks, Kind, Seats, address_side, kinds
 
@@ -49,7 +49,7 @@ class Part:
 
 @dataclass(slots=True)
 class Parts:
-    """Boxes of one effect, by number."""
+    """Boxes of one effect."""
 
     parts: list[Part] = field(default_factory=list)
     of: dict[Key, list[int]] = field(default_factory=dict)
@@ -66,13 +66,14 @@ class Parts:
         """The boxes that fall with the statement."""
         return (self.parts[place].box for place in self.of.get(key, ()))
 
-    def meeting(self, box: Box, but: Key | None = None) -> Iterator[Box]:
-        """The boxes that meet it, but for those that fall with a statement."""
+    def meeting(self, *boxes: Box, but: Key | None = None) -> list[Box]:
+        """The boxes that meet each of these, but for those that fall with a statement."""
         if self._index is None:
             self._index = BoxIndex([one.box for one in self.parts])
-        for place in self._index.meeting(box):
-            if but is None or but not in self.parts[place].needs:
-                yield self.parts[place].box
+        held = -1
+        for box in boxes:
+            held &= self._index.meeting(box)
+        return [self.parts[place].box for place in bits(held) if but is None or but not in self.parts[place].needs]
 
 
 @dataclass(slots=True)
@@ -118,6 +119,17 @@ class Benches:
         sides = [side for one in self.policy.statements for side in (one.who, one.whom)]
         sets = [held for side in sides for held in (side.addresses, *(virtual.nodes for virtual in side.virtual))]
         return Atoms(each.of(family) for each in (self.policy.nodes, *self._points.values(), *sets))
+
+    @cached_property
+    def holders(self) -> dict[Family, dict[int, list[tuple[int, str]]]]:
+        """The declared addresses of each atom, each with its node."""
+        found: dict[Family, dict[int, list[tuple[int, str]]]] = {family: {} for family in FAMILIES}
+        for node in self.policy.cluster.nodes:
+            for family, address in node.addresses:
+                atom = self.atoms[family].at(address)
+                if atom is not None:
+                    found[family].setdefault(atom, []).append((address, node.name))
+        return found
 
     def inbound(self, family: Family) -> Bench:
         """What comes in to declared addresses."""

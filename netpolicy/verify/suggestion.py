@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from netpolicy.dsl.syntax import Verb
 from netpolicy.packet.addresses import Family, address_text
 from netpolicy.packet.ports import PORTED, VALUE_BITS, VALUE_LAST, Protocol
@@ -23,27 +21,27 @@ def of_statement(one: Statement, arrow: str) -> str:
 
 def of_packet(verb: Verb, benches: Benches, family: Family, box: Box) -> str:
     """`expect 10.0.0.1 -> 10.0.0.9 : tcp 22`, of a box of incoming packets; nothing when none has a port."""
-    firsts = benches.keys[family].firsts()
-    ported = [firsts[atom] for atom in bits(box.keys) if firsts[atom] >> VALUE_BITS in PORTED]
-    pair = benches.inbound(family).ends.pair(box)
-    if pair is None or not ported:
+    firsts = benches.keys[family].firsts
+    ported = next((firsts[atom] for atom in bits(box.keys) if firsts[atom] >> VALUE_BITS in PORTED), None)
+    ends = benches.inbound(family).ends.pair(box)
+    if ends is None or ported is None:
         return ""
-    nodes = benches.policy.cluster.nodes
-    owners = {address: node.name for node in nodes for its, address in node.addresses if its is family}
-    sources, destinations = (_addresses(benches, family, atom, owners) for atom in pair)
-    service = f"{Protocol(ported[0] >> VALUE_BITS).name.lower()} {ported[0] & VALUE_LAST}"
-    for source in sources:
-        for destination in destinations:
-            if source not in owners or owners[source] != owners[destination]:
-                ends = f"{address_text(family, source)} -> {address_text(family, destination)}"
-                return f"{PROMISE[verb].value} {ends} : {service}"
-    return ""
+    source, destination = _different(benches, family, *ends)
+    service = f"{Protocol(ported >> VALUE_BITS).name.lower()} {ported & VALUE_LAST}"
+    words = f"{address_text(family, source)} -> {address_text(family, destination)} : {service}"
+    return f"{PROMISE[verb].value} {words}"
 
 
-def _addresses(benches: Benches, family: Family, atom: int, owners: Iterable[int]) -> list[int]:
-    """The declared addresses of an atom, or the first address of one that has none."""
-    atoms = benches.atoms[family]
-    return [one for one in owners if atoms.at(one) == atom] or [atoms.firsts()[atom]]
+def _different(benches: Benches, family: Family, source: int, destination: int) -> tuple[int, int]:
+    """Addresses of two atoms that are not of one node; some pair is not."""
+    holders = benches.holders[family]
+    stranger = [(benches.atoms[family].firsts[source], None)]
+    return next(
+        (one, other)
+        for one, sender in holders.get(source, stranger)
+        for other, receiver in holders[destination]
+        if sender != receiver
+    )
 
 
 def _words(side: Selection) -> str:
