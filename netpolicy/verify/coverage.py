@@ -42,7 +42,7 @@ class StatementCoverage:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The allows and denies in order of the policy; `counted` change something, `noticed` of these are missed."""
+    """The allows and denies in order of place; `counted` change something, `noticed` of these are missed."""
 
     statements: tuple[StatementCoverage, ...]
     noticed: int
@@ -52,17 +52,26 @@ class Coverage:
 def coverage(policy: Policy) -> Coverage:
     """Which promises notice the loss of each allow and deny. A promise that is broken already notices nothing."""
     losses = _Losses(policy)
-    found = [losses.of(key, statements) for key, statements in _as_written(policy, Verb.ALLOW, Verb.DENY).items()]
+    written = _as_written(policy, Verb.ALLOW, Verb.DENY)
+    found = [losses.of(key, written[key]) for key in sorted(written, key=lambda key: _place(written[key][0]))]
     counted = [one for one in found if not one.changes_nothing]
     return Coverage(tuple(found), sum(bool(one.noticed_by) for one in counted), len(counted))
 
 
+def _place(one: Statement) -> tuple[object, ...]:
+    return (one.span.source.name, one.span.start, one.id) if one.span is not None else ("", 0, one.id)
+
+
 def _as_written(policy: Policy, *verbs: Verb) -> dict[Key, tuple[Statement, ...]]:
-    """The statements, directions together."""
-    found: dict[Key, tuple[Statement, ...]] = {}
+    """The statements, directions together, first the one that is read first."""
+    found: dict[Key, list[Statement]] = {}
     for one in policy.of(*verbs):
-        found[key_of(one)] = (*found.get(key_of(one), ()), one)
-    return found
+        found.setdefault(key_of(one), []).append(one)
+    return {key: tuple(sorted(each, key=_first_read)) for key, each in found.items()}
+
+
+def _first_read(one: Statement) -> int:
+    return one.who.span.start if one.who.span is not None else 0
 
 
 class _Losses:
