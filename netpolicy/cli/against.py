@@ -27,10 +27,12 @@ def of_compile(pipeline: Pipeline, options: argparse.Namespace) -> Found:
     if has_errors(found):
         return Proved(), found
     done, wrong = _of_groups(pipeline, files)
+    digests: set[str] = set()
     for built, limits in pipeline.built():
+        digests.add(built.digest)
         of_class, differing = pipeline.proved(built)
         done, wrong = done + of_class, [*wrong, *(one for one in limits if has_errors([one])), *differing]
-    return done, [*found, *wrong]
+    return replace(done, classes=len(digests)), [*found, *wrong]
 
 
 def against(pipeline: Pipeline, options: argparse.Namespace) -> Found:
@@ -50,6 +52,7 @@ def against_build(pipeline: Pipeline, build: Build) -> Found:
     texts = [CloudFile(name, path.rpartition("/")[2], text) for name, (path, text) in build.cloud_files.items()]
     done, wrong = _of_groups(pipeline, texts)
     found += wrong
+    digests: set[str] = set()
     for plan in pipeline.plans:
         grouped: dict[str, list[Identity]] = {}
         for name in plan.node_class.members:
@@ -57,12 +60,13 @@ def against_build(pipeline: Pipeline, build: Build) -> Found:
                 identity = build.identity(name)
                 found += _otherwise(policy, nodes[name], identity)
                 grouped.setdefault(identity.digest, []).append(identity)
+        digests.update(grouped)
         for members in grouped.values():
             of_class, wrong = _of_class(
                 pipeline, build, _part(plan.node_class, [nodes[one.node] for one in members]), members
             )
             done, found = done + of_class, found + wrong
-    return done, found
+    return replace(done, classes=len(digests)), found
 
 
 def _of_class(pipeline: Pipeline, build: Build, node_class: NodeClass, members: Sequence[Identity]) -> Found:

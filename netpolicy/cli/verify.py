@@ -33,9 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="prove what is there: a build folder, or saved rules of one node (repeatable: IPv4, IPv6, sets)",
     )
     parser.add_argument("--node", default="", metavar="NAME", help="the node whose rules `--against` names")
-    parser.add_argument(
-        "--coverage", action="store_true", help="tell which statements no promise would miss"
-    )
+    parser.add_argument("--coverage", action="store_true", help="tell which statements no promise would miss")
     parser.add_argument(
         "--sets", choices=("ipset", "inline"), default="ipset", help="as `compile` writes them (default: ipset)"
     )
