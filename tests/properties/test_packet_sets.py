@@ -106,9 +106,9 @@ def test_a_projection_holds_what_some_value_makes_a_member(a: Node, variable: Va
 @given(nodes())
 def test_boxes_are_disjoint_and_are_the_set(a: Node) -> None:
     boxes = list(diagram.boxes(a))
-    for point in POINTS:
-        holding = [box for box in boxes if all(contains(values, point[one]) for one, values in box.items())]
-        assert len(holding) == diagram.contains(a, point)
+    for member in POINTS:
+        holding = [box for box in boxes if all(contains(values, member[one]) for one, values in box.items())]
+        assert len(holding) == diagram.contains(a, member)
 
 
 def test_a_budget_ends_in_a_refusal_and_not_in_an_answer() -> None:
