@@ -13,10 +13,9 @@ from netpolicy.diagnostic import Diagnostic, render
 from netpolicy.flow.model import NodeClass
 from netpolicy.packet import diagram
 from netpolicy.packet.family import FAMILIES
-from netpolicy.pipeline import Built, CloudFile, Pipeline
+from netpolicy.pipeline import Built, CloudFile, Pipeline, targets
 from netpolicy.proof import Proved, Prover
 from netpolicy.source import Source
-from netpolicy.targets.iptables import TARGET
 from netpolicy.targets.iptables.admitted import admitted
 from netpolicy.targets.iptables.rules import Log, Mark
 from netpolicy.verify.meaning import atoms, grids, meaning
@@ -40,6 +39,9 @@ nodes:
   web[1-2]: {roles: [web], interfaces: {eth0: ["10.0.0.[1-2]", "2001:db8::[1-2]"]}}
   db[1-2]: {roles: [db], interfaces: {eth0: ["10.0.0.[8-9]", "2001:db8::[8-9]"]}}
 """
+
+
+(TARGET,) = targets()
 
 
 @cache
