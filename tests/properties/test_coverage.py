@@ -134,6 +134,23 @@ RARE = {
         never outside -> web@10.0.0.100 : tcp 41000
         never outside -> 10.0.0.100 : tcp 41000
     """,
+    "a_never_about_a_range_is_about_a_virtual_address_in_it": """
+        allow outside -> web@10.0.0.100 : tcp 80
+        deny outside except admins -> web@10.0.0.100 : tcp 80 because "x"
+        never outside except admins -> 10.0.0.96/28 : tcp 80
+    """,
+    "who_names_an_address_alone_takes_its_own_allow_along": """
+        option egress = enforced
+        allow outside -> web@10.0.0.100 : apps
+        deny outside -> 10.0.0.96/28 : tcp 41000 because "x"
+        never outside -> web@10.0.0.100 : tcp 41000
+    """,
+    "an_expect_that_its_sender_breaks_notices_nothing": """
+        option egress = enforced
+        allow all -> node web1@10.0.0.100 : tcp 80
+        deny old -> node web2@10.0.0.100 : tcp 80 because "x"
+        expect old -> node web1@10.0.0.100 : tcp 80
+    """,
     "a_whole_node_is_more_than_its_parts": """
         allow outside -> web : apps
         allow outside -> web@eth0 : apps
