@@ -151,6 +151,14 @@ RARE = {
         deny old -> node web2@10.0.0.100 : tcp 80 because "x"
         expect old -> node web1@10.0.0.100 : tcp 80
     """,
+    "each_two_meet_and_all_three_do_not": """
+        allow all -> db : tcp 22, 443
+        deny old -> db : tcp 22, 80
+        never old -> db : tcp 80, 444
+        deny old -> db : tcp 443
+        never old -> db : tcp 80, 443
+        never web -> db : tcp 22
+    """,
     "a_whole_node_is_more_than_its_parts": """
         allow outside -> web : apps
         allow outside -> web@eth0 : apps
