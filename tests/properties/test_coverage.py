@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from netpolicy.diagnostic import has_errors
 from netpolicy.dsl.syntax import Verb
-from netpolicy.flow.model import Effect, Flow, Plan
+from netpolicy.flow.model import Plan
 from netpolicy.flow.plan import plan
 from netpolicy.packet.addresses import EVERYWHERE
 from netpolicy.packet.flowset import FlowSet
@@ -23,6 +23,7 @@ from netpolicy.policy.selectors import address_set
 from netpolicy.verify.coverage import coverage
 from netpolicy.verify.promises import judge_promises
 from tests.compiling import DAY
+from tests.properties.test_both_ends import passing
 from tests.properties.test_promise_witness import promised
 from tests.strategies import Case, cases, read
 
@@ -65,19 +66,11 @@ def _at(one: Plan, node: Node, policy: Policy) -> tuple[FlowSet, ...]:
     own = address_set(node.addresses)
     here, others = own | ~policy.nodes, ~own
     return (
-        _passing(one.inbound) & FlowSet.box(others, own, ANY_PORT),
-        _passing(one.virtual) & FlowSet.box(others, EVERYWHERE, ANY_PORT),
-        _passing(one.forward) & FlowSet.box(others, here, ANY_PORT),
-        _passing(one.outbound) & FlowSet.box(here, others, ANY_PORT),
+        passing(one.inbound) & FlowSet.box(others, own, ANY_PORT),
+        passing(one.virtual) & FlowSet.box(others, EVERYWHERE, ANY_PORT),
+        passing(one.forward) & FlowSet.box(others, here, ANY_PORT),
+        passing(one.outbound) & FlowSet.box(here, others, ANY_PORT),
     )
-
-
-def _passing(flows: Iterable[Flow]) -> FlowSet:
-    allowed, denied = (
-        FlowSet.union_all([FlowSet.box(one.sources, one.destinations, one.ports) for one in flows if one.effect is its])
-        for its in (Effect.ALLOW, Effect.DENY)
-    )
-    return allowed - denied
 
 
 def resolved(text: str, cluster_text: str) -> Policy:
