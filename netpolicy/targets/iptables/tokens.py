@@ -22,6 +22,8 @@ class Token:
 
     def pieces(self, separator: str) -> list[Token]:
         """The parts between separators, each at its own place."""
+        if separator not in self.text:
+            return [self]
         if self.span.text != self.text:
             return [Token(text, self.span, self.quoted) for text in self.text.split(separator)]
         found, start = [], self.span.start
@@ -40,9 +42,12 @@ class Line:
     tokens: list[Token]
 
 
-def lines(source: Source, problems: list[Diagnostic]) -> Iterator[Line]:
-    """Every line with words on it; a line whose quotes do not close is a problem and is not among them."""
-    returned = source.text.find("\r")
+def lines(source: Source, problems: list[Diagnostic], *, windows: bool = False) -> Iterator[Line]:
+    """Every line with words on it; a line whose quotes do not close is a problem and is not among them.
+
+    With `windows`, a carriage return may stand before each line end.
+    """
+    returned = (source.text.replace("\r\n", "\n\n") if windows else source.text).find("\r")
     if returned >= 0:
         place = Span(source, returned, returned + 1)
         hint = "write the file with Unix line ends; the restore tools keep a carriage return as part of the word"
@@ -50,7 +55,7 @@ def lines(source: Source, problems: list[Diagnostic]) -> Iterator[Line]:
     start = 0
     for number, raw in enumerate(source.text.split("\n"), 1):
         text = raw.rstrip("\r")
-        if text.strip(" \t") and not text.startswith("#"):
+        if text.strip(" \t") and not (text.lstrip(" \t") if windows else text).startswith("#"):
             line = line_at(source, number, start, text, problems)
             if line is not None:
                 yield line
