@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from operator import is_
 
-from netpolicy.packet.intervals import Intervals, size
-from netpolicy.packet.overlaps import Bits, Overlaps, bits_of, places_in
+from netpolicy.packet.overlaps import Overlaps, bits_of, places_in
+from netpolicy.packet.sides import Bits, Sides, as_intervals, extent
 from netpolicy.packet.space import Box
 from netpolicy.packet.split import Clip, Outcome, clips, split
 from netpolicy.packet.steps import Steps
@@ -38,11 +39,9 @@ class Blame:
     """
 
     def __init__(self, boxes: Sequence[Box], budget: int) -> None:
-        known: dict[Intervals, Intervals] = {}
-        # Equal sides are one value, so that most comparisons end at once.
-        self.boxes = [tuple([known.setdefault(side, side) for side in box]) for box in boxes]
         self.budget = budget
-        self._overlaps = Overlaps(self.boxes)
+        self._overlaps = Overlaps(boxes)
+        self.boxes = self._overlaps.boxes
 
     def overlapping(self, place: int, among: Bits) -> list[Clip]:
         """What of each of those boxes lies in the box at the place, without the box itself."""
@@ -59,21 +58,21 @@ class Blame:
         if not all(box):
             return Cover((), minimal=True)
         live = self.overlapping(place, among)
-        alone = [other for other, inside in live if all([a is b for a, b in zip(inside, box, strict=True)])]
+        alone = [other for other, inside in live if all(map(is_, inside, box))]
         if alone:
             return Cover((next((one for one in alone if preferred >> one & 1), alone[0]),), minimal=True)
         used = self.covering(box, live)
         if used is None or isinstance(used, GaveUp):
             return used
         found = self._minimal(dict(live), used, preferred)
-        if not _any(found.places, preferred) and _any((other for other, _ in live), preferred):
+        if not _any(found.places, preferred) and _any([other for other, _ in live], preferred):
             again = split(box, live, preferred, Steps(self.budget))
             other = self._minimal(dict(live), again, preferred) if not isinstance(again, Outcome) else found
-            if _any(other.places, preferred) and (len(other.places), found.minimal) <= (len(found.places), other.minimal):
+            if _any(other.places, preferred) and len(other.places) <= len(found.places):
                 found = other
         return found
 
-    def covering(self, piece: Box, live: list[Clip]) -> list[int] | GaveUp | None:
+    def covering(self, piece: Sides, live: list[Clip]) -> list[int] | GaveUp | None:
         """Places of those that cover the piece, not all needed, or None if some point of it is in none."""
         search = Steps(self.budget)
         used = split(piece, live, 0, search)
@@ -82,19 +81,19 @@ class Blame:
         if used is not Outcome.SPENT:
             return used
         exact = Steps(self.budget)
-        covered = covered_exactly(piece, [inside for _, inside in live], exact)
+        covered = covered_exactly(as_intervals(piece), [as_intervals(inside) for _, inside in live], exact)
         if covered is None:
             return GaveUp(search.taken + exact.taken)
         return [place for place, _ in live] if covered else None
 
-    def _minimal(self, inside: dict[int, Box], used: Sequence[int], preferred: Bits) -> Cover:
+    def _minimal(self, inside: dict[int, Sides], used: Sequence[int], preferred: Bits) -> Cover:
         """The used ones without those that the others make needless: the smallest go first, preferred ones last.
 
         What is needed stays needed when others have gone, so one round is enough.
         """
         steps = Steps(self.budget)
         kept = bits_of(used)
-        for place in sorted(used, key=lambda one: (preferred >> one & 1, prod(map(size, inside[one])))):
+        for place in sorted(used, key=lambda one: (preferred >> one & 1, prod(map(extent, inside[one])))):
             near = self._overlaps.of(self.boxes[place]) & kept & ~(1 << place)
             others = clips(inside[place], ((other, inside[other]) for other in places_in(near)))
             found = split(inside[place], others, 0, steps)

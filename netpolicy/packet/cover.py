@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from netpolicy.packet.blame import Blame, Cover, GaveUp
-from netpolicy.packet.overlaps import Bits, bits_of, places_in
+from netpolicy.packet.overlaps import bits_of, places_in
+from netpolicy.packet.sides import Bits
 from netpolicy.packet.space import Box
 from netpolicy.packet.split import clips
 from netpolicy.packet.steps import Steps
@@ -44,7 +45,7 @@ class Finding:
 
 
 def shadowed(boxes: Sequence[Box], actions: Sequence[Hashable], budget: int = BUDGET) -> tuple[Finding, ...]:
-    """Every box that earlier ones cover, of a list in which the first match wins; one that never matches is not blamed."""
+    """Every box that earlier ones cover, where the first match wins; one that never matches is not blamed."""
     return tuple(_Ordered(boxes, actions, budget).shadowed())
 
 
@@ -62,16 +63,17 @@ def redundant(boxes: Sequence[Box], actions: Sequence[Hashable], budget: int = B
 def needless(boxes: Sequence[Box], overruling: Sequence[bool], budget: int = BUDGET) -> tuple[Finding, ...]:
     """The boxes in conflict, redundant or idle, where order means nothing and some boxes overrule all others.
 
-    An overruling box is redundant if others of them cover it, and idle if it meets none of the rest. One of the rest is in
-    conflict if overruling ones cover it, and redundant if those and others of the rest do. All redundant ones can go
-    together, and the boxes to blame are among those that stay; of equal ones the first stays.
+    An overruling box is redundant if others of them cover it, and idle if it meets none of the rest. One of the rest
+    is in conflict if overruling ones cover it, and redundant if those and others of the rest do. All redundant ones
+    can go together, and the boxes to blame are among those that stay; of equal ones the first stays.
     """
     strong = bits_of(place for place, overrules in enumerate(overruling) if overrules)
     every = (1 << len(boxes)) - 1
     weak = every ^ strong
     blame = Blame(boxes, budget)
     found, strong = _redundant(blame, strong, 0)
-    found += [Finding(place, Kind.IDLE, Cover((), True)) for place in places_in(strong) if not blame.overlapping(place, weak)]
+    idle = [place for place in places_in(strong) if not blame.overlapping(place, weak)]
+    found += [Finding(place, Kind.IDLE, Cover((), minimal=True)) for place in idle]
     for place in places_in(weak):
         by = blame.cover(place, strong)
         if by is not None:

@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from netpolicy.packet.intervals import covers, intersection, union_all
-from netpolicy.packet.overlaps import Bits, bits_of, places_in
+from netpolicy.packet.overlaps import bits_of, places_in
+from netpolicy.packet.sides import Bits
 from netpolicy.packet.space import Box
 from netpolicy.packet.steps import Steps
 

@@ -30,7 +30,7 @@ def wide_over_narrow(count: int, missing: int) -> Ruleset:
     addresses = list(range(count))
     chance.shuffle(addresses)
     kept = addresses[missing:]
-    return _over([(one(10 << 24 | at), ANYTHING[1]) for at in kept], (((10 << 24, (10 << 24) + count - 1),), ANYTHING[1]))
+    return _over([(one(10 << 24 | at),) for at in kept], (((10 << 24, (10 << 24) + count - 1),),))
 
 
 def checkerboard(side: int, missing: int) -> Ruleset:
@@ -43,10 +43,10 @@ def checkerboard(side: int, missing: int) -> Ruleset:
 
 def hosts_and_supernets(count: int, supernets_first: bool) -> Ruleset:
     """That many addresses, and the /24 networks that hold them, one list before the other."""
-    hosts = [(one(10 << 24 | at), ANYTHING[1]) for at in range(count)]
-    networks = [(((10 << 24 | at, 10 << 24 | at + 255),), ANYTHING[1]) for at in range(0, count, 256)]
+    hosts = [_whole((one(10 << 24 | at),)) for at in range(count)]
+    networks = [_whole((((10 << 24 | at, 10 << 24 | at + 255),),)) for at in range(0, count, 256)]
     both = networks + hosts if supernets_first else hosts + networks
-    return [_whole(box) for box in both], [at % 2 == 0 for at in range(len(both))]
+    return both, [at % 2 == 0 for at in range(len(both))]
 
 
 def catch_all(count: int, seed: int = 1) -> Ruleset:
