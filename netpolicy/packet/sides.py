@@ -48,7 +48,7 @@ def halves(side: Side, around: Side) -> tuple[Side, ...]:
     below: Side
     above: Side
     if isinstance(side, int) or isinstance(around, int):
-        lowest = (side & -side).bit_length()  # type: ignore[operator,union-attr]
+        lowest = (side & -side).bit_length()  # type: ignore[operator]
         low = (1 << ((lowest + side.bit_length()) // 2)) - 1  # type: ignore[union-attr]
         below, above = side & low, side & ~low  # type: ignore[operator]
     else:

@@ -55,6 +55,17 @@ def catch_all(count: int, seed: int = 1) -> Ruleset:
     return [*boxes, ANYTHING], [*accepts, False]
 
 
+def ranges(count: int) -> Ruleset:
+    """Boxes of random ranges of source, destination and ports: most overlap, and many are covered jointly."""
+    chance = random.Random(4)
+    boxes = []
+    for _ in range(count):
+        ends = [sorted((chance.getrandbits(WIDTHS[at]), chance.getrandbits(WIDTHS[at]))) for at in (0, 1, 3, 4)]
+        source, destination, source_port, port = (((first, last),) for first, last in ends)
+        boxes.append((source, destination, ANYTHING[2], source_port, port, *ANYTHING[5:]))
+    return boxes, [chance.random() < 0.55 for _ in boxes]
+
+
 def one(value: int) -> Intervals:
     """The set of one value."""
     return ((value, value),)
@@ -85,8 +96,8 @@ def _box(chance: random.Random, pool: list[Intervals]) -> Box:
         destination = ANYTHING[1]
     protocol = chance.choice((one(6), one(6), one(17), one(1), ANYTHING[2]))
     source_port = ANYTHING[3] if chance.random() < 0.9 else _port(chance)
-    interface = one(chance.randrange(8)) if chance.random() < 0.3 else ANYTHING[5]
-    state = one(chance.randrange(4)) if chance.random() < 0.3 else ANYTHING[6]
+    interface = one(chance.randrange(8)) if chance.random() < 0.2 else ANYTHING[5]
+    state = one(chance.randrange(4)) if chance.random() < 0.2 else ANYTHING[6]
     return source, destination, protocol, source_port, _port(chance), interface, state
 
 
