@@ -5,7 +5,10 @@ inside there and outside in the next, and so on. Each part keeps the boxes that 
 hold fewer points than the piece, counted with repetition, a point is left over without looking further.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from math import prod
 
@@ -16,7 +19,7 @@ Clip = tuple[int, Sides]
 """The place of a box, and what of it lies in a piece; a side that covers the piece's is the same value as that."""
 
 MANY = 8
-"""With more boxes than these, what is left outside one is cut in two, so that each half has fewer of them."""
+"""With more boxes than these, what is left outside one is cut in two, and dimensions that ask nothing are left out."""
 
 
 class Outcome(Enum):
@@ -36,26 +39,51 @@ def clips(piece: Sides, boxes: Iterable[Clip]) -> list[Clip]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of the box, what of each box lies in it, and how many points that is."""
+
+    sides: Sides
+    live: list[Clip]
+    shares: list[int]
+    whole: int
+
+    @classmethod
+    def of(cls, sides: Sides, live: list[Clip]) -> _Piece:
+        """The piece with its points counted."""
+        extents = [extent(side) for side in sides]
+        return cls(sides, live, [_share(sides, extents, inside) for _, inside in live], prod(extents))
+
+    def held(self) -> float:
+        """How often a point of the piece is held, in the mean."""
+        return sum(self.shares) / self.whole
+
+
 def split(box: Sides, live: list[Clip], preferred: Bits, steps: Steps) -> list[int] | Outcome:
     """Places of boxes that cover the box together, not all needed; of the preferred ones as long as any has a part."""
     used: dict[int, None] = {}
-    pieces = [(box, live)]
-    while pieces:
-        piece, live = pieces.pop()
-        if not steps.take(len(live) + 1):
+    parts, todo = [_open(box, live) if len(live) > MANY else (box, live)], list[_Piece]()
+    while parts or todo:
+        if not steps.take(sum(len(live) + 1 for _, live in parts)):
             return Outcome.SPENT
-        extents = [extent(side) for side in piece]
-        shares = [_share(piece, extents, inside) for _, inside in live]
-        whole = prod(extents)
-        if sum(shares) < whole:
+        pieces = [_Piece.of(sides, live) for sides, live in parts]
+        if any(sum(piece.shares) < piece.whole for piece in pieces):
             return Outcome.HOLE
-        chosen = _widest(live, shares, preferred)
-        used[live[chosen][0]] = None
-        if shares[chosen] < whole:
-            place, along = live[chosen]
-            # The widest part first: a hole is likeliest there.
-            pieces += reversed(_parts(piece, along, [other for other in live if other[0] != place]))
+        # What is held least goes first: a hole is likeliest there.
+        todo += sorted(pieces, key=_Piece.held, reverse=True)
+        piece = todo.pop()
+        chosen = _widest(piece.live, piece.shares, preferred)
+        place, along = piece.live[chosen]
+        used[place] = None
+        others = piece.live[:chosen] + piece.live[chosen + 1 :]
+        parts = _parts(piece.sides, along, others) if piece.shares[chosen] < piece.whole else []
     return list(used)
+
+
+def _open(box: Sides, live: list[Clip]) -> tuple[Sides, list[Clip]]:
+    """The box and the others without the dimensions in which each of them holds all of it."""
+    kept = [at for at, side in enumerate(box) if any(inside[at] is not side for _, inside in live)]
+    return tuple(box[at] for at in kept), [(place, tuple([inside[at] for at in kept])) for place, inside in live]
 
 
 def _share(piece: Sides, extents: Sequence[int], inside: Sides) -> int:
