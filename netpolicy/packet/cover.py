@@ -111,16 +111,20 @@ class _Ordered:
             places.setdefault(action, []).append(place)
         of = {action: bits_of(found) for action, found in places.items()}
         self.same = [of[action] for action in actions]
+        unlike = {action: ~bits for action, bits in of.items()}
+        self.unlike = [unlike[action] for action in actions]
 
     def shadowed(self) -> Iterator[Finding]:
         """Each box that earlier ones cover; it is no longer kept."""
-        for place, same in enumerate(self.same):
-            earlier = self.kept & ((1 << place) - 1)
-            by = self.blame.cover(place, earlier, earlier & ~same)
+        earlier = 0
+        for place, unlike in enumerate(self.unlike):
+            by = self.blame.cover(place, earlier, unlike)
             if isinstance(by, Cover):
                 self.kept ^= 1 << place
-                yield Finding(place, Kind.SHADOWED, by, self.opposed(place, earlier & ~same, earlier & same))
-            elif by is not None:
+                yield Finding(place, Kind.SHADOWED, by, self.opposed(place, earlier & unlike, earlier & ~unlike))
+                continue
+            earlier |= 1 << place
+            if by is not None:
                 yield Finding(place, Kind.SHADOWED, by)
 
     def taken_over(self) -> Iterator[Finding]:

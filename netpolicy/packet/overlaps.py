@@ -47,7 +47,7 @@ class Overlaps:
                 self._axes.append(_Hulls(holders, len(boxes)))
             else:
                 columns.append([classes[side] for side in column])
-                self._axes.append(_Classes(holders, classes))
+                self._axes.append(_Classes(holders, classes, len(boxes)))
         self.boxes = list(zip(*columns, strict=True))
 
     def of(self, box: Sides) -> Bits:
@@ -61,16 +61,19 @@ class Overlaps:
 class _Axis(Generic[S]):
     """One dimension; what several boxes ask is found once."""
 
-    def __init__(self, asked_again: Iterable[S]) -> None:
-        self._kept: dict[S, Bits] = dict.fromkeys(asked_again, -1)
+    def __init__(self, asked_again: Iterable[S], width: int) -> None:
+        self._all = (1 << width) - 1
+        self._kept: dict[S, Bits | None] = dict.fromkeys(asked_again)
 
     def of(self, side: S) -> Bits:
         """The boxes that overlap the side in this dimension."""
         known = self._kept.get(side)
-        if known is not None and known >= 0:
+        if known is not None:
             return known
         found = self._find(side) if side else 0
-        if known is not None:
+        if found == self._all:
+            found = -1  # which costs nothing to intersect
+        if side in self._kept:
             self._kept[side] = found
         return found
 
@@ -82,7 +85,7 @@ class _Hulls(_Axis[Intervals]):
     """A side overlaps what began up to its last member, without what ended before its first."""
 
     def __init__(self, holders: Holders, width: int) -> None:
-        super().__init__(side for side, places in holders.items() if len(places) > 1)
+        super().__init__((side for side, places in holders.items() if len(places) > 1), width)
         filled = [(side, places) for side, places in holders.items() if side]
         self._begun = _Unions(((side[0][0], places) for side, places in filled), width)
         self._ended = _Unions(((side[-1][1], places) for side, places in filled), width)
@@ -95,8 +98,8 @@ class _Hulls(_Axis[Intervals]):
 class _Classes(_Axis[Bits]):
     """A side overlaps what has one of its classes."""
 
-    def __init__(self, holders: Holders, classes: Mapping[Intervals, Bits]) -> None:
-        super().__init__(classes[side] for side, places in holders.items() if len(places) > 1)
+    def __init__(self, holders: Holders, classes: Mapping[Intervals, Bits], width: int) -> None:
+        super().__init__((classes[side] for side, places in holders.items() if len(places) > 1), width)
         self._having: dict[int, Bits] = defaultdict(int)
         for side, places in holders.items():
             bits = bits_of(places)
