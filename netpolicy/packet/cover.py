@@ -147,7 +147,6 @@ class _Ordered:
     def opposed(self, place: int, others: Bits, rivals: Bits) -> int | GaveUp | None:
         """The first of the others that holds a packet of the box that no rival before it holds."""
         steps = Steps(self.budget)
-        unknown: GaveUp | None = None
         live = self.blame.overlapping(place, others)
         before = self.blame.overlapping(place, rivals) if live else []
         for other, inside in live:
@@ -156,5 +155,6 @@ class _Ordered:
             left = self.blame.covering(inside, clips(inside, (one for one in before if one[0] < other)))
             if left is None:
                 return other
-            unknown = left if isinstance(left, GaveUp) else unknown
-        return unknown
+            if isinstance(left, GaveUp):
+                return left
+        return None

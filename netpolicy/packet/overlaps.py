@@ -52,7 +52,7 @@ class Overlaps:
 
     def of(self, box: Sides) -> Bits:
         """Those of the list that overlap a box of it, and maybe some that do not."""
-        found = -1
+        found = (1 << len(self.boxes)) - 1
         for axis, side in zip(self._axes, box, strict=True):
             found &= axis.of(side)  # type: ignore[arg-type]
         return found

@@ -4,7 +4,11 @@ A side is an interval set, or a set of classes: bit i for class i of the points 
 Boxes that are compared with each other have sides of the same form in each dimension. Both forms are false if empty.
 """
 
-from netpolicy.packet.intervals import Intervals, difference, intersection, size
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
+
+from netpolicy.packet.intervals import Intervals, covers, difference, intersection, size, union_all
 from netpolicy.packet.space import Box
 
 Bits = int
@@ -41,6 +45,16 @@ def outside(piece: Side, side: Side) -> Side:
     if isinstance(piece, int) or isinstance(side, int):
         return piece & ~side  # type: ignore[operator]
     return difference(piece, side)
+
+
+def filled(piece: Side, sides: Iterable[Side]) -> bool:
+    """True if each point of the piece is in some side; all of them lie in the piece."""
+    several = set(sides)
+    if piece in several:
+        return True
+    if isinstance(piece, int):
+        return reduce(or_, several, 0) == piece
+    return covers(union_all(several), piece)  # type: ignore[arg-type]
 
 
 def halves(side: Side, around: Side) -> tuple[Side, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from math import prod
 
-from netpolicy.packet.sides import Bits, Side, Sides, clip, extent, halves, outside
+from netpolicy.packet.sides import Bits, Side, Sides, clip, extent, filled, halves, outside
 from netpolicy.packet.steps import Steps
 
 Clip = tuple[int, Sides]
@@ -54,20 +54,26 @@ class _Piece:
         extents = [extent(side) for side in sides]
         return cls(sides, live, [_share(sides, extents, inside) for _, inside in live], prod(extents))
 
+    def has_hole(self) -> bool:
+        """True if it is plain that a point is in no box: too few points are held, or some value in one dimension."""
+        if sum(self.shares) < self.whole:
+            return True
+        return any(not filled(side, [inside[at] for _, inside in self.live]) for at, side in enumerate(self.sides))
+
     def held(self) -> float:
         """How often a point of the piece is held, in the mean."""
         return sum(self.shares) / self.whole
 
 
 def split(box: Sides, live: list[Clip], preferred: Bits, steps: Steps) -> list[int] | Outcome:
-    """Places of boxes that cover the box together, not all needed; of the preferred ones as long as any has a part."""
+    """Places of boxes that cover the box together, not all needed; the widest preferred one is among them."""
     used: dict[int, None] = {}
     parts, todo = [_open(box, live) if len(live) > MANY else (box, live)], list[_Piece]()
     while parts or todo:
         if not steps.take(sum(len(live) + 1 for _, live in parts)):
             return Outcome.SPENT
         pieces = [_Piece.of(sides, live) for sides, live in parts]
-        if any(sum(piece.shares) < piece.whole for piece in pieces):
+        if any(piece.has_hole() for piece in pieces):
             return Outcome.HOLE
         # What is held least goes first: a hole is likeliest there.
         todo += sorted(pieces, key=_Piece.held, reverse=True)
@@ -75,6 +81,7 @@ def split(box: Sides, live: list[Clip], preferred: Bits, steps: Steps) -> list[i
         chosen = _widest(piece.live, piece.shares, preferred)
         place, along = piece.live[chosen]
         used[place] = None
+        preferred = 0
         others = piece.live[:chosen] + piece.live[chosen + 1 :]
         parts = _parts(piece.sides, along, others) if piece.shares[chosen] < piece.whole else []
     return list(used)

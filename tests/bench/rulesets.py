@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
-from netpolicy.packet.intervals import Intervals
+from netpolicy.packet.intervals import Intervals, canonical
 from netpolicy.packet.space import Box
 
 WIDTHS = (32, 32, 8, 16, 16, 3, 2)
@@ -14,6 +15,9 @@ ANYTHING: Box = tuple(((0, (1 << width) - 1),) for width in WIDTHS)
 
 Ruleset = tuple[list[Box], list[bool]]
 """The boxes of a first-match list, and which of them accept."""
+
+Dense = Callable[[int, int], Ruleset]
+"""A list by how many boxes it has, and how many of them are left out."""
 
 
 def sparse(count: int, seed: int = 1) -> Ruleset:
@@ -64,6 +68,24 @@ def ranges(count: int) -> Ruleset:
         source, destination, source_port, port = (((first, last),) for first, last in ends)
         boxes.append((source, destination, ANYTHING[2], source_port, port, *ANYTHING[5:]))
     return boxes, [chance.random() < 0.55 for _ in boxes]
+
+
+def statements(count: int, roles: int = 40, nodes: int = 2000) -> Ruleset:
+    """Allows and denies between roles of scattered nodes, order without meaning; true is a deny."""
+    chance = random.Random(5)
+    addresses = [10 << 24 | 3 * at for at in range(nodes)]
+    members = [chance.sample(addresses, chance.randint(1, 4 * nodes // roles)) for _ in range(roles)]
+
+    def some() -> Intervals:
+        chosen = chance.sample(members, chance.choice((1, 1, 1, 2, 3)))
+        return canonical((at, at) for role in chosen for at in role)
+
+    boxes = []
+    for _ in range(count):
+        first = chance.randrange(1024)
+        ports = chance.choice((one(first), ((first, first + 99),), ANYTHING[4]))
+        boxes.append((some(), some(), one(6), ANYTHING[3], ports, *ANYTHING[5:]))
+    return boxes, [chance.random() < 0.1 for _ in boxes]
 
 
 def one(value: int) -> Intervals:
