@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from netpolicy.packet.cover import Cover, Finding, redundant, shadowed
+from netpolicy.packet.cover import Cover, Finding, needless, redundant, shadowed
 from netpolicy.packet.space import Box
 from tests.bench import rulesets
 from tests.bench.measure import median
@@ -34,7 +34,10 @@ LISTS: dict[str, Callable[[], Ruleset]] = {
     "2,000 boxes of random ranges in four dimensions": partial(rulesets.ranges, 2000),
     "40 networks, then their 10,240 addresses": partial(rulesets.hosts_and_supernets, 10_240, True),
 }
-THOUSAND, TEN_THOUSAND, *_ = LISTS
+FIRST_MATCH = tuple(LISTS)
+THOUSAND, TEN_THOUSAND, *_ = FIRST_MATCH
+STATEMENTS = "1,000 statements over 40 roles of 2,000 nodes"
+LISTS[STATEMENTS] = partial(rulesets.statements, 1000)
 BESIDE = [(THOUSAND, "z3"), (THOUSAND, "cudd")]
 Result = tuple[list[int], int, int]
 """Places of the boxes found, boxes in the largest blame, and questions without a proved answer."""
@@ -115,6 +118,7 @@ def by_cudd(ruleset: Ruleset) -> Result:
 ENGINES: dict[str, Callable[[Ruleset], Result]] = {
     "shadowed": partial(ours, shadowed),
     "redundant": partial(ours, redundant),
+    "needless": partial(ours, needless),
     "z3": by_z3,
     "cudd": by_cudd,
 }
@@ -147,8 +151,9 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        results = {name: measured(name, "shadowed", asked.runs, scratch)[0] for name in LISTS}
+        results = {name: measured(name, "shadowed", asked.runs, scratch)[0] for name in FIRST_MATCH}
         measured(TEN_THOUSAND, "redundant", asked.runs, scratch)
+        measured(STATEMENTS, "needless", asked.runs, scratch)
         agree = True
         for name, engine in BESIDE + [(TEN_THOUSAND, "z3")] * asked.all:
             if find_spec("dd" if engine == "cudd" else engine) is None:
