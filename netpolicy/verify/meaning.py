@@ -140,7 +140,11 @@ class _Here:
         return union(always, difference(new, self.invalid))
 
     def possible(self, only: Axis | None, asked: Node) -> Node:
-        """Those of the packets asked about that can be: of a translation there is all or nothing."""
+        """Those of the packets asked about that can be.
+
+        Connection tracking knows of every packet that has a connection where its first one was sent, translated or not;
+        that both are the same where nothing was translated is not used.
+        """
         some, none = interfaces.SOME, ((interfaces.NONE, interfaces.NONE),)
         comes = some if only in (Axis.IN_INTERFACE, None) else none
         goes = some if only in (Axis.OUT_INTERFACE, None) else none
@@ -153,13 +157,12 @@ class _Here:
             Axis.ORIGINAL_PORT: ((NO_PORT, NO_PORT),),
             Axis.ORIGINAL_DESTINATION: ((nowhere, nowhere),),
         }
-        translated = {
+        known = {
             Axis.STATE: state(State.NEW, State.ESTABLISHED, State.RELATED),
-            Axis.TRANSLATED: ((1, 1),),
             Axis.ORIGINAL_PORT: ((0, VALUE_LAST),),
             Axis.ORIGINAL_DESTINATION: self.grid.every,
         }
-        can_be = union(self.box({**box, **untouched}), self.box({**box, **translated}))
+        can_be = union(self.box({**box, **untouched}), self.box({**box, **known}))
         return intersection(asked, can_be)
 
     # The statements. A deny beats every allow.
