@@ -49,6 +49,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--explained", action="store_true", help="only those that are explained")
     parser.add_argument("--count", type=int, default=300, help="how many, spread over modules and operators")
     parser.add_argument("--seed", type=int, default=1, help="which ones; the same for the same seed")
+    parser.add_argument("--skip", type=int, default=0, help="leave out so many of them, the first ones")
     parser.add_argument("--module", action="append", choices=all_modules(), help="only of this module")
     parser.add_argument("--find", default="", help="only those whose text contains this")
     parser.add_argument("--judge", action="append", help="a file of tests instead of all judges")
@@ -64,7 +65,7 @@ def _chosen(options: argparse.Namespace, found: tuple[Mutant, ...], reasons: dic
         return there
     if options.explained:
         return tuple(one for one in there if one.key in reasons)
-    return sample(tuple(one for one in there if one.key not in reasons), options.count, options.seed)
+    return sample(tuple(one for one in there if one.key not in reasons), options.count, options.seed)[options.skip :]
 
 
 def _judges(options: argparse.Namespace) -> Judges:

@@ -40,6 +40,8 @@ _OPPOSITES = (
     *("ALLOW/DENY", "TCP/UDP", "Return/Drop", "Jump/Goto", "startswith/endswith"),
 )
 _DROPPED = (ast.Expr, ast.AugAssign, ast.Raise, ast.For, ast.While, ast.If, ast.Return)
+_IN_ANY_ORDER = ("min", "max", "union", "intersection", "overlaps", "_meet", "isinstance")
+"""Calls that mean the same with their arguments changed, which the laws of sets prove; or no program."""
 _WORD = re.compile(r"\S+")
 
 
@@ -110,8 +112,8 @@ def calculation(node: ast.AST) -> Break:
 def arguments(node: ast.AST) -> Break:
     """The two arguments, or the two members of a pair, change places."""
     if isinstance(node, ast.Call) and len(node.args) == 2 and not _starred(node.args):
-        if isinstance(node.func, ast.Name) and node.func.id in ("min", "max", "isinstance"):
-            return  # in any order the same, or no program
+        if ast.unparse(node.func).split(".")[-1] in _IN_ANY_ORDER:
+            return
         yield ast.Call(node.func, node.args[::-1], node.keywords)
     elif isinstance(node, ast.Tuple) and len(node.elts) == 2 and not _starred(node.elts):
         if ast.dump(node.elts[0]) != ast.dump(node.elts[1]):
