@@ -29,10 +29,10 @@ _UNITS, _LAWS = "tests/unit", "tests/properties"
 _WHOLE = (f"{_LAWS}/test_specification.py", "tests/golden")
 QUICK: dict[str, tuple[str, ...]] = {
     "printer": (f"{_UNITS}/test_render.py", *_WHOLE, f"{_UNITS}/test_change.py"),
-    "planner": (f"{_UNITS}/test_matches.py", f"{_UNITS}/test_plan.py", *_WHOLE, f"{_UNITS}/test_matrix.py"),
+    "planner": (*(f"{_UNITS}/test_{name}.py" for name in ("matches", "plan", "chains")), *_WHOLE, f"{_UNITS}/test_matrix.py"),
     "reader": (*(f"{_UNITS}/test_{name}.py" for name in ("read", "read_edges", "decide", "live")), f"{_LAWS}/test_specification.py"),
     "minimiser": (f"{_LAWS}/test_minimise.py", *_WHOLE),
-    "sets": (f"{_LAWS}/test_packet_values.py", f"{_LAWS}/test_packet_laws.py", *_WHOLE),
+    "sets": (f"{_UNITS}/test_packet_sets.py", f"{_LAWS}/test_packet_values.py", f"{_LAWS}/test_packet_laws.py", *_WHOLE),
     "diagrams": (f"{_LAWS}/test_admitted.py",),
 }
 """By part, what pytest is to run; each only if all before it noticed nothing."""

@@ -170,6 +170,8 @@ def _is_no_code(node: ast.AST) -> bool:
             return True
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
             return name in ("assert_never", "lru_cache")
+        case ast.Expr(value=ast.Call(func=ast.Name(id="assert_never"))):
+            return True
         case ast.keyword(arg="strict", value=ast.Constant(value=False)):
             return True
         case _:

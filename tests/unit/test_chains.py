@@ -64,6 +64,15 @@ def test_as_many_rules_as_fit_stay_in_one_chain() -> None:
     assert rules == [*(rule(one, TCP, dports(at, at)) for at, one in enumerate(flows)), REST]
 
 
+def test_a_flow_of_all_keys_but_one_is_matched_by_each() -> None:
+    zero = PortSet(((0, 0),), ((0, 0),))
+    assert made([flow(1, ANY_PORT)]) == ([rule(flow(1, ANY_PORT)), REST], {})
+    rules, chains = made([flow(1, ANY_PORT - zero)])
+    assert rules[0] == to("C-t0", TCP)
+    assert chains["C-t0"] == [rule(flow(1, ANY_PORT)), REST]
+    assert ProtocolIs(0) not in {match for one in rules if len(one.matches) == 2 for match in one.matches}
+
+
 def test_one_more_is_split_by_protocol_and_halved_by_port() -> None:
     flows = [flow(at, port(at)) for at in range(LONGEST)]
     narrow = [rule(one, TCP, dports(at, at)) for at, one in enumerate(flows)]

@@ -79,12 +79,17 @@ BAD = [
     "-m iprange --src-range 10.0.0.1-10.0.0.2-10.0.0.3",
     "-p tcp --dport 1:2:3",
     "-p tcp -m multiport --dports :5,6",
+    "! -j LOG",
+    "-j REJECT ! --reject-with icmp-port-unreachable",
+    "-j LOG ! --log-prefix x",
+    "-m comment ! --comment x",
+    "-m limit --limit 5/sec ! --limit-burst 4",
 ]
 
 
 @pytest.mark.parametrize("line", BAD)
 def test_the_first_bad_value_is_refused(line: str) -> None:
-    assert [code for code, _ in faults(files(v4=table(f"-A U {line} -j DROP")))] == ["NP601"]
+    assert [code for code, _ in faults(files(v4=table(f"-A U {line} ")))] == ["NP601"]
 
 
 @pytest.mark.parametrize(("kind", "good"), [("254", True), ("255", True), ("256", False)])
@@ -221,6 +226,11 @@ def test_members_of_every_shape() -> None:
         ),
         AddressList("b", Family.V6, "hash:net", ((4, 7),)),
     )
+
+
+def test_an_option_of_a_set_may_be_meant_otherwise() -> None:
+    for option, hint in (("maxelm", "did you mean `maxelem`?"), ("timeout", "this option is not supported")):
+        assert read(files(sets=f"create a hash:ip {option} 5\n"))[1][0].hint == hint
 
 
 def test_a_set_that_is_not_there_may_be_meant_otherwise() -> None:
