@@ -26,14 +26,15 @@ PARTS: dict[str, tuple[str, ...]] = {
 """Modules by what they do."""
 
 _UNITS, _LAWS = "tests/unit", "tests/properties"
+_PROOF = "tests/sabotage/proof.py"
 _WHOLE = (f"{_LAWS}/test_specification.py", "tests/golden")
 QUICK: dict[str, tuple[str, ...]] = {
-    "printer": (f"{_UNITS}/test_render.py", *_WHOLE, f"{_UNITS}/test_change.py"),
-    "planner": (*(f"{_UNITS}/test_{name}.py" for name in ("matches", "plan", "chains")), *_WHOLE, f"{_UNITS}/test_matrix.py"),
+    "printer": (_PROOF, f"{_UNITS}/test_render.py", *_WHOLE, f"{_UNITS}/test_change.py"),
+    "planner": (_PROOF, *(f"{_UNITS}/test_{name}.py" for name in ("matches", "plan", "chains")), *_WHOLE, f"{_UNITS}/test_matrix.py"),
     "reader": (*(f"{_UNITS}/test_{name}.py" for name in ("read", "read_edges", "decide", "live")), f"{_LAWS}/test_specification.py"),
-    "minimiser": (f"{_LAWS}/test_minimise.py", *_WHOLE),
+    "minimiser": (_PROOF, f"{_LAWS}/test_minimise.py", *_WHOLE),
     "sets": (f"{_UNITS}/test_packet_sets.py", f"{_LAWS}/test_packet_values.py", f"{_LAWS}/test_packet_laws.py", *_WHOLE),
-    "diagrams": (f"{_LAWS}/test_admitted.py",),
+    "diagrams": (f"{_UNITS}/test_diagrams.py", f"{_LAWS}/test_packet_laws.py", _PROOF, f"{_LAWS}/test_admitted.py"),
 }
 """By part, what pytest is to run; each only if all before it noticed nothing."""
 
@@ -43,7 +44,7 @@ _SLOW: dict[str, tuple[str, ...]] = {
     "reader": ("drift", "deletion", "meaning"),
     "minimiser": ("order", "meaning"),
     "sets": ("minimise", "meaning"),
-    "diagrams": (),
+    "diagrams": ("proof",),
 }
 _MORE = {"printer": ("dispatch",), "planner": ("dispatch",), "minimiser": ("dispatch",), "reader": ("drift",)}
 JUDGES: dict[str, tuple[str, ...]] = {

@@ -179,6 +179,11 @@ def test_what_is_known_is_told_of_the_right_family() -> None:
     assert first_hint("--log-prefix x -j DROP") == "write `-j LOG` before it"
 
 
+def test_a_ruleset_has_both_families() -> None:
+    problem = read({name: text for name, text in files().items() if name != "rules.v6"})[1][0]
+    assert (problem.code, problem.hint) == ("NP603", "a ruleset has rules for both families")
+
+
 def test_what_a_file_of_another_name_may_be_called() -> None:
     problem = read(files() | {"rules.v5": Source("rules.v5", "words")})[1][0]
     assert problem.message == "`rules.v5` is no file of a ruleset"
