@@ -113,7 +113,7 @@ def test_a_flow_of_many_ports_takes_statements_before_one_of_few() -> None:
 def test_a_flow_is_found_by_its_own_sides() -> None:
     sides = [AddressSet(((at, at),), ((at, at),)) for at in (1, 9)]
     ports = PortSet.ports(Protocol.TCP, [(22, 22)])
-    there, back = (Flow(Effect.ALLOW, *pair, ports, ()) for pair in (sides, sides[::-1]))
+    there, back = (Flow(Effect.ALLOW, one, other, ports, ()) for one, other in (sides, sides[::-1]))
     holders = Holders()
     holders.add(there, 0)
     assert (holders.of(there), holders.of(back)) == ([0], [])

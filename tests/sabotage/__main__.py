@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tests.sabotage.equivalent import load, stale
-from tests.sabotage.modules import JUDGES, PARTS, QUICK, all_modules
+from tests.sabotage.modules import JUDGES, PARTS, PROOF, QUICK, all_modules
 from tests.sabotage.mutate import Key, Mutant, mutants, sample
 from tests.sabotage.run import End, Judges, Verdict, run
 
@@ -25,12 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{len(found)} mutants of {len(modules)} modules, {len(chosen)} of them tried", flush=True)
     began = time.monotonic()
     judged: list[Verdict] = []
-    for verdict in run(chosen, _judges(options), sound=not options.unsound):
+    for verdict in run(chosen, _judges(options)):
         _tell(verdict, reasons)
         if verdict.mutant is not None:
             judged.append(verdict)
         elif verdict.end is not End.SURVIVED:
-            print("this judge refuses the code as it is")
+            print("this judge refuses the code as it is: what it killed proves nothing")
             return 2
     _figures(judged, time.monotonic() - began)
     unexplained = [one for one in judged if one.end is End.SURVIVED and not _reason(one, reasons)]
@@ -54,7 +54,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--find", default="", help="only those whose text contains this")
     parser.add_argument("--judge", action="append", help="a file of tests instead of all judges")
     parser.add_argument("--quick", action="store_true", help="only the quick judges: survivors are suspects")
-    parser.add_argument("--unsound", action="store_true", help="do not try first whether the code as it is survives")
     return parser.parse_args(arguments)
 
 
@@ -93,7 +92,10 @@ def _figures(verdicts: Sequence[Verdict], seconds: float) -> None:
             ends = Counter(one.end for one in verdicts if one.mutant and one.mutant.key.module == module)
             if ends:
                 print(f"{part:10} {module:40} {_counted(ends)}")
-    for judge, count in Counter(one.judge.split("::")[0] for one in verdicts if one.end is End.KILLED).most_common():
+    proof = Counter(one.judge.split("[")[0] for one in verdicts if one.file == PROOF)
+    for step, count in sorted(proof.items()):
+        print(f"{count:5} stopped at {step}")
+    for judge, count in Counter(one.file for one in verdicts if one.end is End.KILLED).most_common():
         print(f"{count:5} killed by {judge}")
     print(f"{len(verdicts)} mutants in {seconds:.0f} s: {_counted(Counter(one.end for one in verdicts))}")
 

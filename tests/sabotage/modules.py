@@ -18,23 +18,36 @@ PARTS: dict[str, tuple[str, ...]] = {
     ),
     "minimiser": ("netpolicy.flow.minimise", "netpolicy.flow.holders"),
     "sets": tuple(
-        f"netpolicy.packet.{name}"
-        for name in ("intervals", "product", "addresses", "ports", "familyset", "flowset")
+        f"netpolicy.packet.{name}" for name in ("intervals", "product", "addresses", "ports", "familyset", "flowset")
     ),
     "diagrams": tuple(f"netpolicy.packet.{name}" for name in ("diagram", "grid", "packetset")),
 }
 """Modules by what they do."""
 
 _UNITS, _LAWS = "tests/unit", "tests/properties"
-_PROOF = "tests/sabotage/proof.py"
+PROOF = "tests/sabotage/proof.py"
+"""What every compile does by itself; it comes first, so that it is seen how much it notices alone."""
 _WHOLE = (f"{_LAWS}/test_specification.py", "tests/golden")
 QUICK: dict[str, tuple[str, ...]] = {
-    "printer": (_PROOF, f"{_UNITS}/test_render.py", *_WHOLE, f"{_UNITS}/test_change.py"),
-    "planner": (_PROOF, *(f"{_UNITS}/test_{name}.py" for name in ("matches", "plan", "chains")), *_WHOLE, f"{_UNITS}/test_matrix.py"),
-    "reader": (*(f"{_UNITS}/test_{name}.py" for name in ("read", "read_edges", "decide", "live")), f"{_LAWS}/test_specification.py"),
-    "minimiser": (_PROOF, f"{_LAWS}/test_minimise.py", *_WHOLE),
-    "sets": (f"{_UNITS}/test_packet_sets.py", f"{_LAWS}/test_packet_values.py", f"{_LAWS}/test_packet_laws.py", *_WHOLE),
-    "diagrams": (f"{_UNITS}/test_diagrams.py", f"{_LAWS}/test_packet_laws.py", _PROOF, f"{_LAWS}/test_admitted.py"),
+    "printer": (PROOF, f"{_UNITS}/test_render.py", *_WHOLE, f"{_UNITS}/test_change.py"),
+    "planner": (
+        PROOF,
+        *(f"{_UNITS}/test_{name}.py" for name in ("matches", "plan", "chains")),
+        *_WHOLE,
+        f"{_UNITS}/test_matrix.py",
+    ),
+    "reader": (
+        *(f"{_UNITS}/test_{name}.py" for name in ("read", "read_edges", "decide", "live")),
+        f"{_LAWS}/test_specification.py",
+    ),
+    "minimiser": (PROOF, f"{_LAWS}/test_minimise.py", *_WHOLE),
+    "sets": (
+        f"{_UNITS}/test_packet_sets.py",
+        f"{_LAWS}/test_packet_values.py",
+        f"{_LAWS}/test_packet_laws.py",
+        *_WHOLE,
+    ),
+    "diagrams": (f"{_UNITS}/test_diagrams.py", f"{_LAWS}/test_packet_laws.py", PROOF, f"{_LAWS}/test_admitted.py"),
 }
 """By part, what pytest is to run; each only if all before it noticed nothing."""
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from itertools import zip_longest
-from os.path import commonprefix
 from types import CodeType
 from typing import Any
 
@@ -19,6 +18,7 @@ from tests.sabotage.operators import OPERATORS, Break, nothing
 _SHOWN = 60
 _TOLD_TO_PEOPLE = ("error", "MisreadError", "_refuse", "ValueError", "did_you_mean")
 """What these are called with is text for people, judged by tests of messages."""
+_NO_CODE = ("annotation", "returns", "decorator_list", "bases", "type_params", "type")
 _TEXTS = ("hint", "text", "message")
 
 Step = tuple[str, int | None]
@@ -105,11 +105,12 @@ def sample(chosen: tuple[Mutant, ...], count: int, seed: int) -> tuple[Mutant, .
     """
     queues: dict[str, list[tuple[int, bytes, Mutant]]] = {}
     ranks: Counter[tuple[str, str]] = Counter()
-    for drawn, mutant in sorted(((_drawn(one, seed), one) for one in chosen), key=lambda pair: pair[0]):
+    drawn_ones = ((_drawn(one, seed), one) for one in chosen)
+    for drawn, mutant in sorted(drawn_ones, key=lambda pair: (pair[0], pair[1].line, pair[1].column)):
         kind = (mutant.key.module, mutant.key.operator)
         queues.setdefault(mutant.key.module, []).append((ranks[kind], drawn, mutant))
         ranks[kind] += 1
-    columns = [[mutant for *_, mutant in sorted(queue, key=lambda one: one[:2])] for _, queue in sorted(queues.items())]
+    columns = [[mutant for *_, mutant in sorted(queue, key=lambda one: one[0])] for _, queue in sorted(queues.items())]
     return tuple(mutant for row in zip_longest(*columns) for mutant in row if mutant)[:count]
 
 
@@ -122,38 +123,32 @@ def _drawn(mutant: Mutant, seed: int) -> bytes:
 
 def _sites(tree: ast.Module) -> Iterator[_Site]:
     for at, statement in enumerate(tree.body):
-        yield from _within(statement, (("body", at),), statement, (("body", at),), "-", "")
+        path = (("body", at),)
+        yield from _within(_Site(statement, path, statement, path, "-", ""), told=False)
 
 
-def _within(
-    node: ast.AST,
-    path: tuple[Step, ...],
-    statement: ast.stmt,
-    statement_path: tuple[Step, ...],
-    function: str,
-    returns: str,
-    told: bool = False,
-) -> Iterator[_Site]:
-    """The node and what is in it, but for what is no code: annotations, decorators, texts for people, docstrings."""
+def _within(site: _Site, *, told: bool) -> Iterator[_Site]:
+    """The site and those in it, but for what is no code: annotations, decorators, texts for people, docstrings."""
+    node = site.node
     if isinstance(node, ast.stmt):
-        statement, statement_path = node, path
+        site = replace(site, statement=node, statement_path=site.path)
     told = told or _is_told(node)
     if _is_no_code(node) or (told and _is_text(node)):
         return
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        function = node.name if function == "-" else f"{function}.{node.name}"
         returns = ast.unparse(node.returns) if isinstance(node, ast.FunctionDef) and node.returns else ""
+        name = node.name if site.function == "-" else f"{site.function}.{node.name}"
+        site = replace(site, function=name, returns=returns)
     else:
-        yield _Site(node, path, statement, statement_path, function, returns)
+        yield site
     for name, value in ast.iter_fields(node):
-        if name in ("annotation", "returns", "decorator_list", "bases", "type_params") or name == "type":
+        if name in _NO_CODE:
             continue
-        if isinstance(value, ast.AST):
-            yield from _within(value, (*path, (name, None)), statement, statement_path, function, returns, told)
-        elif isinstance(value, list):
-            for at, one in enumerate(value):
-                if isinstance(one, ast.AST):
-                    yield from _within(one, (*path, (name, at)), statement, statement_path, function, returns, told)
+        listed = isinstance(value, list)
+        for at, one in enumerate(value if listed else [value]):
+            if isinstance(one, ast.AST):
+                step = (name, at if listed else None)
+                yield from _within(replace(site, node=one, path=(*site.path, step)), told=told)
 
 
 def _is_no_code(node: ast.AST) -> bool:
@@ -229,8 +224,8 @@ def _text(statement: ast.AST) -> str:
 def _marked(before: str, after: str) -> str | None:
     if before == after:
         return None
-    head = len(commonprefix([before, after]))
-    tail = len(commonprefix([before[head:][::-1], after[head:][::-1]]))
+    head = _common(before, after)
+    tail = _common(before[head:][::-1], after[head:][::-1])
     while head and (before[head - 1].isalnum() or before[head - 1] in "_<>=!"):
         head -= 1
     while tail and (before[-tail].isalnum() or before[-tail] in "_<>=!"):
@@ -241,6 +236,13 @@ def _marked(before: str, after: str) -> str | None:
     left = left if len(left) <= _SHOWN else f"…{left[-_SHOWN:]}"
     right = right if len(right) <= _SHOWN else f"{right[:_SHOWN]}…"
     return f"{left}[{_cut(old)} → {_cut(new)}]{right}"
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    return next(
+        (at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), min(len(one), len(other))
+    )
 
 
 def _cut(text: str) -> str:

@@ -116,8 +116,9 @@ def arguments(node: ast.AST) -> Break:
             return
         yield ast.Call(node.func, node.args[::-1], node.keywords)
     elif isinstance(node, ast.Tuple) and len(node.elts) == 2 and not _starred(node.elts):
-        if ast.dump(node.elts[0]) != ast.dump(node.elts[1]):
-            yield ast.Tuple(node.elts[::-1], node.ctx)
+        if ast.dump(node.elts[0]) == ast.dump(node.elts[1]):
+            return
+        yield ast.Tuple(node.elts[::-1], node.ctx)
 
 
 def keyword(node: ast.AST) -> Break:
@@ -227,7 +228,7 @@ def _empty(returns: str) -> str | None:
         (("str",), "''"),
         (("AddressSet", "PortSet", "FlowSet"), f"{returns}()"),
     ):
-        if returns.split("[")[0] in names:
+        if returns.partition("[")[0] in names:
             return text
     return None
 

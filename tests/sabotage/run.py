@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -56,25 +57,36 @@ class Verdict:
     """The test that noticed, or the one that ran when time was over."""
     seconds: float
 
+    @property
+    def file(self) -> str:
+        """The file of the test."""
+        return self.judge.split("::")[0].split(" ")[0]
 
-def run(mutants: Iterable[Mutant], judges: Judges = JUDGES, *, sound: bool = True) -> Iterator[Verdict]:
-    """The verdict of every mutant, as they come; first what each judge says of the code as it is, if `sound`.
+
+def run(mutants: Iterable[Mutant], judges: Judges = JUDGES) -> Iterator[Verdict]:
+    """The verdict of every mutant, as they come; then what each judge that killed one says of the code as it is.
 
     Nothing of `netpolicy` may be imported here: a child would see it as it is.
     """
     assert not any(name.split(".")[0] == "netpolicy" for name in sys.modules), "the code is imported already"
     for name in _WARM:
         importlib.import_module(name)
-    chosen = tuple(mutants)
-    parts = {one: judges[part_of(one.key.module)] for one in chosen}
-    waiting: list[tuple[Mutant | None, Sequence[str]]] = []
-    if sound:
-        waiting += [(None, (judge,)) for judge in dict.fromkeys(judge for found in parts.values() for judge in found)]
-    waiting += parts.items()
+    killers: dict[str, None] = {}
+    for verdict in _all((one, judges[part_of(one.key.module)]) for one in mutants):
+        if verdict.end is not End.SURVIVED:
+            killers[verdict.file] = None
+        yield verdict
+    yield from _all((None, (killer,)) for killer in killers)
+
+
+def _all(waiting: Iterator[tuple[Mutant | None, Sequence[str]]]) -> Iterator[Verdict]:
+    """As many at a time as there are workers."""
     running: list[_Child] = []
-    while waiting or running:
-        while waiting and len(running) < WORKERS:
-            running.append(_Child(*waiting.pop(0)))
+    while True:
+        for mutant, judges in islice(waiting, WORKERS - len(running)):
+            running.append(_Child(mutant, judges))
+        if not running:
+            return
         select.select([child.pipe for child in running], [], [], 1)
         for child in list(running):
             verdict = child.verdict()
@@ -162,7 +174,10 @@ def _silence(pipe: int) -> None:
 def _noticed(judge: str) -> str:
     """The first test of a file or folder that fails, or nothing; a mutant that cannot be imported is noticed, too."""
     plugin = _Plugin()
-    quiet = [*("-x", "-q", "--no-header", "--tb=no", "-rN", "--assert=plain"), *(f"-p no:{name}" for name in ("xdist", "cacheprovider"))]
+    quiet = [
+        *("-x", "-q", "--no-header", "--tb=no", "-rN", "--assert=plain"),
+        *(f"-p no:{name}" for name in ("xdist", "cacheprovider")),
+    ]
     status = pytest.main([*quiet, "-p", "no:cov", judge], plugins=[plugin])
     if status == pytest.ExitCode.OK:
         return ""

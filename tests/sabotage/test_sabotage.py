@@ -16,17 +16,16 @@ from tests.sabotage.operators import OPERATORS
 
 SAMPLE = 66
 SEED = 1
+REFUSED = "this judge refuses the code as it is: what it killed proves nothing"
 WRONG_OPTION = "'-s' if match.side is r.Side.[SOURCE → DESTINATION] else '-d'"
 
 
 def sabotage(*arguments: str) -> tuple[int, str]:
     """Exit status and what is printed; in a process of its own, since nothing may be imported before."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "PYTEST_"))}
+    command = [sys.executable, "-m", "tests.sabotage", *arguments]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.sabotage", *arguments],
-        **{"cwd": ROOT, "env": kept, "text": True, "check": False},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        command, cwd=ROOT, env=kept, text=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     return done.returncode, done.stdout
 
@@ -49,7 +48,7 @@ def test_source_for_destination_in_the_printer_is_noticed() -> None:
 
 def test_a_judge_that_refuses_the_code_as_it_is_proves_nothing() -> None:
     status, told = sabotage("--find", WRONG_OPTION, "--judge", "tests/sabotage/refuses.py")
-    assert (status, told.splitlines()[-1]) == (2, "this judge refuses the code as it is"), told
+    assert (status, told.splitlines()[-1]) == (2, REFUSED), told
 
 
 CODE = '''
@@ -82,7 +81,37 @@ def test_every_place_of_code_is_broken_and_nothing_else() -> None:
     assert found == EXPECTED
 
 
-EXPECTED: list[str] = []
+EXPECTED = [
+    "number: LAST = [9 → 10]",
+    "number: LAST = [9 → 8]",
+    'number: def f(a: int, b: [int=1 → int=2]) -> tuple[int, ...]: ; """Words about the function.""" ; if…',
+    'number: def f(a: int, b: [int=1 → int=0]) -> tuple[int, ...]: ; """Words about the function.""" ; if…',
+    "drop: [if a < b and (not a): ; return (a, b) → pass]",
+    "condition: if [a < b and (not a → not (a < b and (not a)]): ; return (a, b)",
+    "logic: if a < b [and (not a) → or not a]: ; return (a, b)",
+    "logic: if [a < b and (not a) → not a]: ; return (a, b)",
+    "logic: if a < [b and (not a) → b]: ; return (a, b)",
+    "comparison: if a [< → <=] b and (not a): ; return (a, b)",
+    "negation: if a < b and [(not a) → a]: ; return (a, b)",
+    "nothing: return ([a, b → ])",
+    "arguments: return ([a, b → b, a])",
+    "element: return ([a, b → b,])",
+    "element: return (a,[ b → ])",
+    "drop: [for one in range(a, b): ; if one == LAST: ; continue ; raise ValueError(f'not {one}') → pass]",
+    "arguments: for one in range([a, b → b, a]): ; if one == LAST: ; continue ; raise ValueError(f'not {on…",
+    "drop: [if one == LAST: ; continue → pass]",
+    "condition: if [one → not one] == LAST: ; continue",
+    "comparison: if one [== → !=] LAST: ; continue",
+    "loop: [continue → break]",
+    "drop: [raise ValueError(f'not {one}') → pass]",
+    "case: match a: ; case [1: ; return x[1:] ; case _ → _]: ; assert_never(a)",
+    "number: match a: ; case [1 → 2]: ; return x[1:] ; case _: ; assert_never(a)",
+    "number: match a: ; case [1 → 0]: ; return x[1:] ; case _: ; assert_never(a)",
+    "nothing: return [x[1:] → ()]",
+    "bound: return x[[1 → ]:]",
+    "number: return x[[1 → 2]:]",
+    "number: return x[[1 → 0]:]",
+]
 
 
 def test_a_mutant_has_a_name_of_its_own_and_other_code() -> None:

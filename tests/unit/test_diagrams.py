@@ -20,7 +20,7 @@ V4, V6 = Family.V4, Family.V6
 LAST = 3
 X, Y, Z = VARIABLES = ((0, ""), (1, "a"), (1, "b"))
 Point = tuple[int, int, int]
-POINTS: list[Point] = list(product(range(LAST + 1), repeat=3))
+POINTS: list[Point] = [(x, y, z) for x, y, z in product(range(LAST + 1), repeat=3)]
 Cube = dict[Variable, Intervals]
 CUBES: list[Cube] = [
     {},
@@ -77,7 +77,9 @@ def test_a_coordinate_that_is_forgotten_or_fixed() -> None:
     for a, in_a in SETS:
         for place, variable in enumerate(VARIABLES):
             left = {one[:place] + one[place + 1 :] for one in in_a}
-            assert members(diagram.without(a, variable)) == {one for one in POINTS if one[:place] + one[place + 1 :] in left}
+            assert members(diagram.without(a, variable)) == {
+                one for one in POINTS if one[:place] + one[place + 1 :] in left
+            }
             for value in range(LAST + 1):
                 fixed = {one[:place] + one[place + 1 :] for one in in_a if one[place] == value}
                 assert members(diagram.at(a, variable, value)) == {
@@ -235,7 +237,9 @@ def test_packets_of_flows_and_back() -> None:
     assert (packets.covers(packets - EMPTY), packets.overlaps(~packets), bool(packets), bool(EMPTY)) == (
         *(True, False, True, False),
     )
-    assert EVERYTHING.flows() == FlowSet.box(EVERYWHERE, EVERYWHERE, PortSet(((0, (1 << 24) - 1),), ((0, (1 << 24) - 1),)))
+    assert EVERYTHING.flows() == FlowSet.box(
+        EVERYWHERE, EVERYWHERE, PortSet(((0, (1 << 24) - 1),), ((0, (1 << 24) - 1),))
+    )
     assert PacketSet.union_all([packets, EVERYTHING]) == EVERYTHING == packets | ~packets
     both = PacketSet.opaque(V4, "b") & PacketSet.opaque(V4, "a") & PacketSet.where(V4, {Axis.FRAGMENT: ((1, 1),)})
     assert both.opaques() == ("a", "b")

@@ -49,7 +49,9 @@ def test_a_range_takes_two_slots() -> None:
     pairs = tuple((10 * at, 10 * at + 1) for at in range(1, 8))
     for last, parts in (((99, 99), 1), ((98, 99), 2)):
         assert ports(V4, tcp(*pairs, last)) == (
-            [(TCP, PortIn(DST, (*pairs, last)))] if parts == 1 else [(TCP, PortIn(DST, pairs)), (TCP, PortIn(DST, (last,)))]
+            [(TCP, PortIn(DST, (*pairs, last)))]
+            if parts == 1
+            else [(TCP, PortIn(DST, pairs)), (TCP, PortIn(DST, (last,)))]
         )
     assert len(ports(V4, tcp(*pairs, (99, 99), (101, 101)))) == 2
 
@@ -136,7 +138,12 @@ def test_without_sets_an_address_range_is_a_network_where_it_is_one() -> None:
 
 def test_a_set_is_of_addresses_where_only_nodes_are_in_it() -> None:
     sets = Sets(NODES, inline=False)
-    for members, kind in ((((5, 5),), "hash:ip"), (((5, 9),), "hash:ip"), (((5, 10),), "hash:net"), (((1, 1),), "hash:net")):
+    for members, kind in (
+        (((5, 5),), "hash:ip"),
+        (((5, 9),), "hash:ip"),
+        (((5, 10),), "hash:net"),
+        (((1, 1),), "hash:net"),
+    ):
         assert sets.lists[sets.name(V4, members, "x")].kind == kind
 
 

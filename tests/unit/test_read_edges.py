@@ -1,4 +1,4 @@
-"""The reader at the edges of what it understands: the last value that is good, the first that is not, and what is told."""
+"""The reader at the edges of what it understands: the last value that is good and the first that is not."""
 
 from __future__ import annotations
 
@@ -128,7 +128,9 @@ def test_no_chain_is_called_like_a_target(target: str) -> None:
     assert ("NP601", f":{target}") in faults(files(v4=table(f":{target} - [0:0]")))
 
 
-@pytest.mark.parametrize(("name", "good"), [("W" * 28, True), ("W" * 29, False), ("-W", False), ("!W", False), ("", False)])
+@pytest.mark.parametrize(
+    ("name", "good"), [("W" * 28, True), ("W" * 29, False), ("-W", False), ("!W", False), ("", False)]
+)
 def test_name_of_a_chain(name: str, good: bool) -> None:
     assert faults(files(v4=table(f":{name} - [0:0]"))) == ([] if good else [("NP601", f":{name}")])
 
@@ -213,7 +215,9 @@ SET_LINES = [
 
 @pytest.mark.parametrize(("line", "good"), SET_LINES)
 def test_line_of_a_set(line: str, good: bool) -> None:
-    found = faults(files(sets=f"create s hash:ip family inet\nadd s 10.0.0.1\ncreate s6 hash:ip family inet6\n{line}\n"))
+    found = faults(
+        files(sets=f"create s hash:ip family inet\nadd s 10.0.0.1\ncreate s6 hash:ip family inet6\n{line}\n")
+    )
     assert (found == []) is good
 
 

@@ -143,9 +143,9 @@ def test_matches_stand_in_one_order_behind_what_they_need() -> None:
     )
     for order in (every, every[::-1]):
         assert rule_text(Rule(order, Log("x ")), V4) == text
-    kinds = [Interface(SRC, "a"), ProtocolIs(1), IcmpIs(8), InSet(SRC, "s")]
+    kinds: tuple[Match, ...] = (Interface(SRC, "a"), ProtocolIs(1), IcmpIs(8), InSet(SRC, "s"))
     text = " -i a -p icmp -m icmp --icmp-type 8 -m set --match-set s src -j DROP"
-    assert rule_text(Rule(tuple(kinds[::-1]), Drop()), V4) == text
+    assert rule_text(Rule(kinds[::-1], Drop()), V4) == text
 
 
 def test_a_comment_is_quoted_where_it_must_be() -> None:
@@ -154,7 +154,7 @@ def test_a_comment_is_quoted_where_it_must_be() -> None:
         ("two words", '"two words"'),
         ('a"b', '"a\\"b"'),
         ("a\\b", '"a\\\\b"'),
-        ("a\\b\\ \"c\"d", '"a\\\\b\\\\ \\"c\\"d"'),
+        ('a\\b\\ "c"d', '"a\\\\b\\\\ \\"c\\"d"'),
     ):
         rule = Rule((), Drop(), comment)
         assert rule_text(rule, V4) == f" -m comment --comment {text} -j DROP"
@@ -163,9 +163,7 @@ def test_a_comment_is_quoted_where_it_must_be() -> None:
 
 def test_a_table_declares_its_chains_first() -> None:
     table = Table(V4, (Chain("INPUT", (Rule((), Jump("U")),), "ACCEPT"), Chain("U", (Rule((), Drop()),))))
-    assert table_text(table) == (
-        "*filter\n:INPUT ACCEPT [0:0]\n:U - [0:0]\n-A INPUT -j U\n-A U -j DROP\nCOMMIT\n"
-    )
+    assert table_text(table) == ("*filter\n:INPUT ACCEPT [0:0]\n:U - [0:0]\n-A INPUT -j U\n-A U -j DROP\nCOMMIT\n")
 
 
 def sized(count: int) -> str:
