@@ -133,6 +133,15 @@ def test_addresses_in_the_same_sets_are_one_atom() -> None:
     assert Atoms.of(V6, []).sizes == (2**128,)
 
 
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_addresses_before_the_first_set_are_an_atom_too(first: int) -> None:
+    atoms = Atoms.of(V4, [((first, 4),)])
+    assert sum(atoms.sizes) == V4.last + 1
+    assert atoms.number(first) == atoms.number(4) != atoms.number(5)
+    assert first == 0 or atoms.number(0) == atoms.number(first - 1) == atoms.number(5)
+    assert atoms.place(((first, 4),)) == ((atoms.number(first), atoms.number(first)),)
+
+
 def test_own_addresses_stand_apart() -> None:
     atoms = Atoms.of(V4, SIDES)
     grid = Grid(atoms, own=(20, 6))
