@@ -120,3 +120,12 @@ def test_a_flow_is_found_by_its_own_sides() -> None:
     six = replace(there, sources=AddressSet((), sides[0].v6), destinations=AddressSet((), sides[1].v6))
     assert holders.of(replace(six, ports=PortSet((), ports.v6))) == [0]
     assert holders.of(replace(there, sources=AddressSet())) == []
+
+
+def test_a_flow_of_many_ranges_is_found_by_the_first_of_all_its_packets() -> None:
+    ports = PortSet.ports(Protocol.TCP, [(22, 22)])
+    scattered = ((127, 128), (130, 130), (132, 132), (134, 134), (136, 136))
+    holders = Holders()
+    holders.add(Flow(Effect.ALLOW, AddressSet(scattered), EVERYWHERE, ports, ()), 0)
+    for at in (127, 128, 136):
+        assert holders.of(Flow(Effect.ALLOW, AddressSet(((at, at),)), EVERYWHERE, ports, ())) == [0]

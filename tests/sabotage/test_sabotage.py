@@ -17,7 +17,12 @@ from tests.sabotage.operators import OPERATORS
 SAMPLE = 66
 SEED = 1
 REFUSED = "this judge refuses the code as it is: what it killed proves nothing"
-WRONG_OPTION = "'-s' if match.side is r.Side.[SOURCE → DESTINATION] else '-d'"
+WRONG_OPTION = (
+    "--module",
+    "netpolicy.targets.iptables.render",
+    "--find",
+    "'-s' if match.side is r.Side.[SOURCE → DESTINATION] else '-d'",
+)
 
 
 def sabotage(*arguments: str) -> tuple[int, str]:
@@ -37,17 +42,17 @@ def test_no_mutant_of_a_sample_survives() -> None:
 
 
 def test_a_judge_that_sees_nothing_lets_a_mutant_live() -> None:
-    status, told = sabotage("--find", WRONG_OPTION, "--judge", "tests/unit/test_conditions.py")
+    status, told = sabotage(*WRONG_OPTION, "--judge", "tests/unit/test_conditions.py")
     assert (status, "1 mutants in" in told, "1 survived" in told) == (1, True, True), told
 
 
 def test_source_for_destination_in_the_printer_is_noticed() -> None:
-    status, told = sabotage("--find", WRONG_OPTION, "--judge", "tests/golden")
+    status, told = sabotage(*WRONG_OPTION, "--judge", "tests/golden")
     assert (status, "1 mutants in" in told, "1 killed" in told) == (0, True, True), told
 
 
 def test_a_judge_that_refuses_the_code_as_it_is_proves_nothing() -> None:
-    status, told = sabotage("--find", WRONG_OPTION, "--judge", "tests/sabotage/refuses.py")
+    status, told = sabotage(*WRONG_OPTION, "--judge", "tests/sabotage/refuses.py")
     assert (status, told.splitlines()[-1]) == (2, REFUSED), told
 
 

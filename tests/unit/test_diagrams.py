@@ -202,12 +202,14 @@ def test_each_axis_asks_for_its_own_coordinate() -> None:
     bare = point(Packet(V6, 1, 2, 6))
     assert bare[Axis.ORIGINAL_DESTINATION.variable] == V6.last + 1 == last(Axis.ORIGINAL_DESTINATION, V6)
     assert (bare[Axis.ORIGINAL_PORT.variable], bare[Axis.MAC.variable]) == (NO_PORT, NO_MAC) == (1 << 16, 1 << 48)
+    assert (last(Axis.ORIGINAL_PORT, V4), last(Axis.MAC, V4)) == (NO_PORT, NO_MAC)
     assert (last(Axis.SOURCE, V4), last(Axis.FLAGS, V4), last(Axis.KEY, V4)) == (V4.last, 255, (1 << 24) - 1)
 
 
 def test_a_witness_is_as_usual_a_packet_as_there_is() -> None:
     assert EVERYTHING.witness() == Packet(V4, 0, 0, 6, 80, source_port=0, flags=SYN)
     assert EMPTY.witness() is None
+    assert (bool(PacketSet(v4=TRUE)), bool(PacketSet(v6=TRUE)), bool(EMPTY)) == (True, True, False)
     assert PacketSet(v6=TRUE).witness() == Packet(V6, 0, 0, 6, 80)
     exact = EVERYTHING
     for axis in (*Axis,)[:-1]:
