@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from netpolicy.packet import diagram
+from netpolicy.packet import diagram, interfaces
 from netpolicy.packet.addresses import EVERYWHERE, AddressSet, Family
 from netpolicy.packet.diagram import FALSE, TRUE, Node, Variable
 from netpolicy.packet.flowset import FlowSet
@@ -208,6 +208,10 @@ def test_each_axis_asks_for_its_own_coordinate() -> None:
 
 def test_a_witness_is_as_usual_a_packet_as_there_is() -> None:
     assert EVERYTHING.witness() == Packet(V4, 0, 0, 6, 80, source_port=0, flags=SYN)
+    named = PacketSet.where(V4, {Axis.IN_INTERFACE: ((0, last(Axis.IN_INTERFACE, V4)),)})
+    for axis in (Axis.IN_INTERFACE, Axis.OUT_INTERFACE):
+        named = named - PacketSet.where(V4, {axis: ((interfaces.NONE, interfaces.NONE),)})
+    assert named.witness() == Packet(V4, 0, 0, 6, 80, in_interface="eth0", out_interface="eth0")
     assert EMPTY.witness() is None
     assert (bool(PacketSet(v4=TRUE)), bool(PacketSet(v6=TRUE)), bool(EMPTY)) == (True, True, False)
     assert PacketSet(v6=TRUE).witness() == Packet(V6, 0, 0, 6, 80)
