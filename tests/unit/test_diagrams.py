@@ -112,7 +112,7 @@ SIDES: list[Intervals] = [((5, 9),), ((8, 12),), ((5, 7), (20, 20)), ((0, 3),), 
 
 
 def test_addresses_in_the_same_sets_are_one_atom() -> None:
-    atoms = Atoms.of(V4, [*SIDES, (), SIDES[0]])
+    atoms = Atoms.of(V4.last, [*SIDES, (), SIDES[0]])
     told: dict[tuple[bool, ...], int] = {}
     for address in (*range(25), 1000, V4.last - 1, V4.last):
         signature = tuple(any(a <= address <= b for a, b in side) for side in SIDES)
@@ -130,12 +130,12 @@ def test_addresses_in_the_same_sets_are_one_atom() -> None:
     assert list(atoms.some(atoms.number(5))) == [5, 6, 7]
     assert list(atoms.some(atoms.number(V4.last))) == [V4.last]
     assert len(list(atoms.some(atoms.number(13)))) == 1 + 7 + 1024
-    assert Atoms.of(V6, []).sizes == (2**128,)
+    assert Atoms.of(V6.last, []).sizes == (2**128,)
 
 
 @pytest.mark.parametrize("first", [0, 1, 2])
 def test_addresses_before_the_first_set_are_an_atom_too(first: int) -> None:
-    atoms = Atoms.of(V4, [((first, 4),)])
+    atoms = Atoms.of(V4.last, [((first, 4),)])
     assert sum(atoms.sizes) == V4.last + 1
     assert atoms.number(first) == atoms.number(4) != atoms.number(5)
     assert first == 0 or atoms.number(0) == atoms.number(first - 1) == atoms.number(5)
@@ -143,8 +143,8 @@ def test_addresses_before_the_first_set_are_an_atom_too(first: int) -> None:
 
 
 def test_own_addresses_stand_apart() -> None:
-    atoms = Atoms.of(V4, SIDES)
-    grid = Grid(atoms, own=(20, 6))
+    atoms = Atoms.of(V4.last, SIDES)
+    grid = Grid(V4, atoms, own=(20, 6))
     count = len(atoms.sizes)
     assert (grid.family, grid.last) == (V4, count + 1)
     assert (grid.number(20), grid.number(6), grid.number(5)) == (count, count + 1, atoms.number(5))
@@ -156,9 +156,9 @@ def test_own_addresses_stand_apart() -> None:
     assert [one for first, end in grid.every for one in range(first, end + 1)] == [
         one for one in range(count + 2) if one != emptied
     ]
-    plain = Grid(atoms)
+    plain = Grid(V4, atoms)
     assert (plain.last, plain.every, plain.place(SIDES[0])) == (count - 1, ((0, count - 1),), atoms.place(SIDES[0]))
-    assert Grid(atoms, own=(5,)).address(atoms.number(5)) == 6
+    assert Grid(V4, atoms, own=(5,)).address(atoms.number(5)) == 6
 
 
 # Packets
@@ -230,8 +230,8 @@ def test_a_witness_is_as_usual_a_packet_as_there_is() -> None:
 
 
 def test_a_witness_on_a_grid_has_real_addresses() -> None:
-    atoms = Atoms.of(V4, SIDES)
-    grid = Grid(atoms, own=(20,))
+    atoms = Atoms.of(V4.last, SIDES)
+    grid = Grid(V4, atoms, own=(20,))
     place = ((grid.number(20), grid.number(20)),)
     found = PacketSet.where(V4, {Axis.DESTINATION: place, Axis.SOURCE: atoms.place(SIDES[1]) or ()}, grid)
     witness = found.witness({V4: grid})
