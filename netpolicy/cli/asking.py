@@ -17,7 +17,7 @@ from netpolicy.source import Source
 from netpolicy.targets import Cloud
 from netpolicy.targets.iptables import TARGET
 from netpolicy.targets.iptables.decide import Decision, Verdict
-from netpolicy.targets.iptables.rules import Goto, Jump, Log, Mark, Ruleset
+from netpolicy.targets.iptables.rules import Goto, Jump, Log, Mark, Reject, Rule, Ruleset
 from netpolicy.verify.explain import Grouped, Ruled
 from netpolicy.verify.fates import Where
 from netpolicy.verify.passages import Passage
@@ -101,9 +101,18 @@ def _inventory(cluster: Cluster) -> Inventory:
 
 
 def _ruled(decision: Decision, source: Source, home: str) -> Ruled:
-    """The rule that decided, which is no jump; where a packet only passes the ends of chains, no rule does."""
-    ruling = [step.rule for step in decision.why if step.rule and not isinstance(step.rule.target, _LEADING)]
-    line = ruling[-1].line if ruling else 0
+    """The rule that decided; where a packet only passes the ends of chains, none did."""
+    deciding = _deciding(decision)
+    line = deciding.line if deciding is not None else 0
     way = tuple((step.rule.line, source.line(step.rule.line)) for step in decision.why if step.rule)
     admitted = decision.verdict is Verdict.ALLOW
     return Ruled(admitted, f"{home}/{source.name}", line, source.line(line) if line else "", way)
+
+
+def _deciding(decision: Decision) -> Rule | None:
+    """The last rule that is no jump; of a packet that is rejected, the one that sent it where all are."""
+    steps = [(step.chain, step.rule) for step in decision.why if step.rule is not None]
+    chain, last = next((one for one in reversed(steps) if not isinstance(one[1].target, _LEADING)), ("", None))
+    if last is not None and isinstance(last.target, Reject):
+        return next((rule for its, rule in reversed(steps) if its != chain), last)
+    return last

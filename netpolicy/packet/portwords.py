@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from netpolicy.packet.family import FAMILIES, Family
-from netpolicy.packet.intervals import Intervals, difference, intersection
+from netpolicy.packet.intervals import Interval, Intervals, canonical, difference, intersection
 from netpolicy.packet.packets import ICMP_OF
 from netpolicy.packet.ports import ANY_PORT, PORTED, VALUE_BITS, VALUE_LAST, WHOLE, PortSet, Protocol, by_protocol
 
 _NAMES = {int(one): one.name.lower() for one in Protocol if one not in ICMP_OF.values()}
+_ICMP_RANGE = re.compile(r"icmpv[46] [^a-z]*-")
 MANY_PROTOCOLS = 200
 """Protocols from which a set is said by what it lacks."""
 
@@ -43,7 +45,7 @@ def _items(keys: Intervals) -> Iterator[str]:
         if values == WHOLE or protocol not in PORTED:
             yield f"{name} any" if protocol in PORTED else name
             continue
-        yield f"{name} " + ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in values)
+        yield f"{name} " + ", ".join(_range(*one) for one in values)
 
 
 def _icmp_span(family: Family) -> Intervals:
@@ -52,20 +54,28 @@ def _icmp_span(family: Family) -> Intervals:
 
 
 def _icmp(family: Family, keys: Intervals) -> Iterator[str]:
-    """ICMP by type, and by code where not all codes of a type are there."""
-    word = f"icmpv{family.value}"
-    if not keys:
-        return
+    """ICMP by types, and by codes where not all codes of a type are there; `3/4`, `9-255`, `3/5-255`."""
+    start, word = _icmp_span(family)[0][0], f"icmpv{family.value}"
     if keys == _icmp_span(family):
         yield f"{word} any"
-        return
-    start = _icmp_span(family)[0][0]
-    for first, last in keys:
-        for kind in range(first - start >> 8, (last - start >> 8) + 1):
-            low, high = max(first - start - (kind << 8), 0), min(last - start - (kind << 8), 255)
-            if (low, high) == (0, 255):
-                yield f"{word} {kind}"
-            elif low == high:
-                yield f"{word} {kind}/{low}"
-            else:
-                yield ", ".join(f"{word} {kind}/{code}" for code in range(low, high + 1))
+    elif keys:
+        whole: list[Interval] = []
+        parts: list[tuple[int, str]] = []
+        for first, last in ((first - start, last - start) for first, last in keys):
+            for kind in range(first >> 8, (last >> 8) + 1):
+                codes = max(first - (kind << 8), 0), min(last - (kind << 8), 255)
+                if codes == (0, 255):
+                    whole.append((kind, kind))
+                else:
+                    parts.append((kind, f"{kind}/{_range(*codes)}"))
+        parts += [(first, _range(first, last)) for first, last in canonical(whole)]
+        yield f"{word} " + ", ".join(text for _, text in sorted(parts, key=lambda part: part[0]))
+
+
+def _range(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def is_sayable(text: str) -> bool:
+    """True for the text of a set that a statement can name: it knows no `but`, no family and no range of ICMP."""
+    return " but " not in text and "(" not in text and _ICMP_RANGE.search(text) is None

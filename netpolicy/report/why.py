@@ -20,6 +20,8 @@ MOST_NAMES = 3
 MOST_PARTS = 6
 MOST_PAIRS = 4
 MOST_STATEMENTS = 4
+MOST_IN_FULL = 4
+"""Parts of all answers up to which each is told with its rules and its witness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,10 @@ class _Telling:
         for answer, lacking in zip(answers.found, self.told.lacking, strict=True):
             lines += ["", *self.answer(answer, lacking)]
         if answers.left_out:
-            lines += ["", f"… and {answers.left_out} more answers; `--format json` has them."]
+            more = "1 more answer" if answers.left_out == 1 else f"{answers.left_out} more answers"
+            lines += ["", f"… and {more}; `--format json` has all."]
+        if self.brief:
+            lines += ["", "`--verbose` shows rules, witnesses and what is missing."]
         return "\n".join(lines) + "\n"
 
     def headline(self) -> str:
@@ -80,6 +85,11 @@ class _Telling:
             "none": f"No: `{asked}` does not pass.",
         }
         return words[verdict(answers)]
+
+    @property
+    def brief(self) -> bool:
+        """True when there is so much to tell that it has to be short."""
+        return not self.verbose and sum(len(one.parts) for one in self.told.answers.found) > MOST_IN_FULL
 
     # Answers.
 
@@ -97,12 +107,15 @@ class _Telling:
         if len(ordered) > MOST_PARTS:
             left = [part.fate.ports for part in ordered[MOST_PARTS:]]
             yield f"  … and {len(left)} more parts; `--format json` has them."
-        if lacking is not None:
+        if lacking is not None and not self.brief:
             yield from (f"  {line}" for line in self.lacking(lacking))
 
     def part(self, answer: Answer, part: Part) -> Iterator[str]:
         fate = part.fate
         ports = service_text(fate.ports, fate.ports.families())
+        if self.brief:
+            yield self.short(answer, part, ports)
+            return
         if fate.passes:
             yield f"{ports} passes{self.cause(answer, part)}."
         else:
@@ -113,6 +126,16 @@ class _Telling:
         for one in self.few(fate.allows):
             yield f"  {'Allowed' if fate.passes else 'It would be allowed'} by {self.statement(one)}."
         yield from (f"  {line}" for line in self.rules(answer, part))
+
+    def short(self, answer: Answer, part: Part, ports: str) -> str:
+        """One line, with the statement that decides."""
+        fate = part.fate
+        deciding = fate.allows if fate.passes else fate.denies
+        more = f" and {len(deciding) - 1} more" if len(deciding) > 1 else ""
+        named = [f"{place_of(one.span)} `{one.verb.value} {one.text}` [{one.id}]{more}" for one in deciding[:1]]
+        if fate.passes:
+            return f"{ports} passes: {named[0]}." if named else f"{ports} passes{self.cause(answer, part)}."
+        return f"{ports} does not pass: {named[0] if named else 'no statement allows it'}."
 
     def cause(self, answer: Answer, part: Part) -> str:
         if answer.loop:

@@ -9,7 +9,7 @@ from netpolicy.dsl.syntax import Verb
 from netpolicy.packet.addresses import FAMILIES, AddressSet, address_text, network_text, networks
 from netpolicy.packet.packets import Packet
 from netpolicy.packet.ports import PORT_SPACE_LAST, PortSet
-from netpolicy.packet.portwords import service_text
+from netpolicy.packet.portwords import is_sayable, service_text
 from netpolicy.policy.model import Egress, Policy, Selection, Statement
 from netpolicy.policy.question import Idle
 from netpolicy.policy.selectors import address_set
@@ -94,7 +94,7 @@ def _allow(policy: Policy, answers: Answers, answer: Answer, ports: PortSet) -> 
     said = service_text(ports, answer.families)
     every = ports == PortSet(*(question.ports.of(family) if family in answer.families else () for family in FAMILIES))
     what = question.what if every else said
-    exact = bool(who and whom) and len(answer.pairs) == 1 and "IPv" not in what and "any but" not in what
+    exact = bool(who and whom) and len(answer.pairs) == 1 and (every or is_sayable(said))
     if not exact:
         who, whom, what = question.who.text, question.whom.text, question.what
     if whom == "world":  # which no allow may have as its whom
