@@ -5,12 +5,12 @@ Everything is compiled in memory, of the nodes that are asked about alone, and j
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from netpolicy.diagnostic import Diagnostic, Severity
 from netpolicy.packet.family import Family
 from netpolicy.pipeline import Built, Pipeline
-from netpolicy.policy.cluster import Cluster
 from netpolicy.securitygroups.inventory import Inventory, Stop, inventory
 from netpolicy.securitygroups.model import Direction
 from netpolicy.source import Source
@@ -37,11 +37,15 @@ class _Loaded:
 
 
 class Emitted:
-    """Judges packets by what would be written. A cloud is asked only where the cluster names it, or the caller does."""
+    """Judges packets by what would be written. A cloud is asked only where the cluster names it, or the caller does.
+
+    `unsaid` is why a cloud that should be asked has no groups.
+    """
 
     def __init__(self, pipeline: Pipeline, clouds: tuple[str, ...] = ()) -> None:
         self.pipeline = pipeline
         self.clouds = clouds
+        self.unsaid: list[Diagnostic] = []
         self._by_node: dict[str, _Loaded] = {}
 
     def judge(self, passage: Passage) -> tuple[Ruled | None, tuple[Grouped, ...]]:
@@ -79,9 +83,10 @@ class Emitted:
         if not self.clouds and not cluster.clouds:
             return [], {}
         chosen = {cloud.file: cloud for cloud in self.pipeline.chosen_clouds(self.clouds)}
-        files, _ = self.pipeline.security_groups(self.clouds)
+        files, found = self.pipeline.security_groups(self.clouds)
+        self.unsaid = [replace(one, severity=Severity.WARNING) for one in found]
         read = ((chosen[one.file], Source(one.file, one.text)) for one in files if one.file in chosen)
-        return [(cloud, cloud.read(source)[0]) for cloud, source in read], _inventory(cluster)
+        return [(cloud, cloud.read(source)[0]) for cloud, source in read], inventory(cluster)
 
     def _grouped(self, passage: Passage) -> list[Grouped]:
         direction = _STOPS.get(passage.where)
@@ -94,10 +99,6 @@ class Emitted:
             group, rule = cloud.admitting(ruleset, addresses, stop) or ("", "")
             found.append(Grouped(cloud.name, bool(group), group, rule))
         return found
-
-
-def _inventory(cluster: Cluster) -> Inventory:
-    return inventory(cluster)
 
 
 def _ruled(decision: Decision, source: Source, home: str) -> Ruled:

@@ -86,6 +86,7 @@ def _answered(
 ) -> list[Told]:
     """Prints the answers, and gives them back."""
     from netpolicy.cli.asking import Emitted
+    from netpolicy.cli.tell import tell
     from netpolicy.report.why import Told, as_text
     from netpolicy.verify.explain import explain
     from netpolicy.verify.lacking import lacking
@@ -99,6 +100,7 @@ def _answered(
         answers = explain(policy, classes, question, emitted.judge, most)
         lacks = tuple(lacking(policy, answers, one, idle) if one.refused else None for one in answers.found)
         told.append(Told(answers, lacks))
+    tell(emitted.unsaid, options)
     if options.format == "json":
         from netpolicy.report.whyjson import as_json
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -21,6 +22,7 @@ from netpolicy.policy.selectors import Selectors, parts
 from netpolicy.policy.services import Services, what_text
 from netpolicy.source import Source, Span
 
+_DECLARE = re.compile(r"declare it: `service \S+ = (.*)`")
 NAME = "question"
 """What the text of a question is called where it is shown."""
 
@@ -71,6 +73,9 @@ class Asking:
     def read(self, text: str) -> tuple[tuple[Question, ...], list[Diagnostic]]:
         """The question, both of them for `<->`; none when the text is in error."""
         source = Source(NAME, text)
+        if not text.strip():
+            hint = "such as `dea -> mysql : tcp 3306`"
+            return (), [error("NP102", "the question is empty", Span(source, 0, 0), hint=hint)]
         tree, found = parse_question(source)
         file, wrong = build(tree, source, frozenset())
         found += wrong
@@ -127,7 +132,7 @@ class Asking:
     def _with_nodes(self, flow: s.Flow) -> tuple[s.Flow, tuple[str, ...]]:
         """The flow in which a name of a node that is no other name means the node."""
         names = [part for side in (flow.who, flow.whom) for part in parts(side) if isinstance(part, s.Named)]
-        twice = sorted({one.span.text.lower() for one in names if self._is_role(one) and self._is_node(one)})
+        twice = sorted({one.span.text.lower() for one in names if self._is_another(one)})
         notes = tuple(f"`{name}` is read as {self._kind(name)}; the node is `node {name}`" for name in twice)
         return replace(flow, who=self._of_nodes(flow.who), whom=self._of_nodes(flow.whom)), notes
 
@@ -147,6 +152,13 @@ class Asking:
 
     def _is_role(self, one: s.Named) -> bool:
         return one.name in self.names.selectors or one.name in CLUSTER_NETWORKS
+
+    def _is_another(self, one: s.Named) -> bool:
+        """True for a name of a role and of a node that are not the same addresses."""
+        if not self._is_role(one) or not self._is_node(one):
+            return False
+        node = s.NodeNamed(one.span.text.lower(), one.span)
+        return self.selectors.addresses(one) != self.selectors.addresses(node)
 
     def _is_node(self, one: s.Named) -> bool:
         return one.span.text.lower() in self.nodes
@@ -176,7 +188,10 @@ class Asking:
                 self.selectors.selection(selector)
         if what is not None:
             self.services.ports(what)
-        found += self.selectors.found + self.services.found + self.params.found
+        found += self.selectors.found + self.params.found
+        found += [
+            replace(one, hint=_DECLARE.sub(r"say what it is, such as `\1`", one.hint)) for one in self.services.found
+        ]
         return list(dict.fromkeys(found))
 
     def _unknown(self, one: s.Named) -> Diagnostic:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from netpolicy.netfilter import DHCP_PORTS
 from netpolicy.packet.addresses import Family, address_text
 from netpolicy.packet.packets import Packet, describe
+from netpolicy.packet.ports import VALUE_BITS, Protocol
 from netpolicy.packet.portwords import service_text
-from netpolicy.policy.cluster import Address
+from netpolicy.policy.cluster import Address, AddressesAre
 from netpolicy.policy.model import Egress, Policy, Statement
 from netpolicy.policy.question import Question
 from netpolicy.report.findings import place_of
@@ -121,11 +123,21 @@ class _Telling:
         else:
             why = "a deny takes it" if fate.denies else "no statement allows it"
             yield f"{ports} does not pass: {why}."
-        for one in self.few(fate.denies):
+            yield from self.leased(answer, part)
+        for one in fate.denies[:MOST_STATEMENTS]:
             yield f"  Denied by {self.statement(one)}."
-        for one in self.few(fate.allows):
+        for one in fate.allows[:MOST_STATEMENTS]:
             yield f"  {'Allowed' if fate.passes else 'It would be allowed'} by {self.statement(one)}."
         yield from (f"  {line}" for line in self.rules(answer, part))
+
+    def leased(self, answer: Answer, part: Part) -> Iterator[str]:
+        """That a server's answers do pass to nodes which ask for their addresses."""
+        named = {name for _, receiver in answer.pairs for name in receiver.nodes}
+        for family, (server, client) in DHCP_PORTS.items():
+            key = int(Protocol.UDP) << VALUE_BITS | client
+            leased = (one for one in self.policy.cluster.nodes if one.addresses_are is not AddressesAre.STATIC)
+            if (family, key) in part.fate.ports and any(one.name in named for one in leased):
+                yield f"  DHCP answers, from port {server}, are baseline where addresses are leased."
 
     def short(self, answer: Answer, part: Part, ports: str) -> str:
         """One line, with the statement that decides."""
@@ -146,9 +158,6 @@ class _Telling:
             return ": egress is open, and no node receives it"
         return ""
 
-    def few(self, statements: Sequence[Statement]) -> Iterator[Statement]:
-        yield from statements[:MOST_STATEMENTS]
-
     def statement(self, one: Statement) -> str:
         """Its text and place, and what it says about itself."""
         noted = one.attributes
@@ -166,7 +175,7 @@ class _Telling:
         first = part.judged[0].passage.packet.family
         there = [one for one in part.judged if one.passage.packet.family is first]
         for one in there:
-            yield from self.rule(one)
+            yield from self.rule(part, one)
         if part.fate.passes and not answer.loop:
             yield from self.replies(there)
         families = [f"IPv{family.value}" for family in part.fate.ports.families()]
@@ -174,7 +183,7 @@ class _Telling:
             yield f"The same is true of {families[1]}, with rules of its own."
         yield f"Witness: {self.witness(there)}."
 
-    def rule(self, one: Judged) -> Iterator[str]:
+    def rule(self, part: Part, one: Judged) -> Iterator[str]:
         where, node = one.passage.where, one.passage.node
         if one.ruled is None or where in (Where.REPLY_SENT, Where.REPLY_RECEIVED):
             return
@@ -190,9 +199,11 @@ class _Telling:
             yield from (f"    {text}" for _, text in shown)
         for cloud in one.clouds:
             if cloud.admitted:
-                yield f"{cloud.cloud}: the group {cloud.group} of {node} {does} by"
+                yield f"{cloud.cloud}: the group {cloud.group} of {node} {verbs[0]} by"
                 yield f"    {cloud.rule}"
-            elif not one.ruled.admitted or where is not Where.PUBLISHED:
+            elif part.fate.baseline:
+                yield f"{cloud.cloud} lets it pass by itself."
+            else:
                 yield f"{cloud.cloud}: no rule of the groups of {node} admits it."
 
     def replies(self, there: Sequence[Judged]) -> Iterator[str]:

@@ -11,10 +11,11 @@ from enum import Enum
 
 from netpolicy.dsl.syntax import Verb
 from netpolicy.flow.model import NodeClass
-from netpolicy.packet.addresses import FAMILIES, AddressSet, Family
+from netpolicy.packet.addresses import FAMILIES, NOWHERE, AddressSet, Family
 from netpolicy.packet.intervals import Intervals, difference, intersection
 from netpolicy.policy.cluster import Address, Node
 from netpolicy.policy.model import Policy, Selection, Statement
+from netpolicy.policy.selectors import address_set
 
 
 class Kind(Enum):
@@ -58,6 +59,8 @@ class Ends:
     def __init__(self, policy: Policy, classes: Sequence[NodeClass], ruling: Sequence[Statement]) -> None:
         self.policy = policy
         self.ruling = ruling
+        # Who receives for an address is said by all statements, also by those on other ports.
+        self.virtual = [one for each in policy.of(Verb.ALLOW, Verb.DENY) for one in each.whom.virtual]
         nodes = {node.name: node for node in policy.cluster.nodes}
         self.classes = [(one, [nodes[name] for name in one.members]) for one in classes]
         self._known: dict[tuple[int, int], tuple[int, int]] = {}
@@ -70,13 +73,15 @@ class Ends:
         """As of senders, and nodes that receive for virtual addresses that are asked for, by name or as they are."""
         found = self._nodes(whom.addresses)
         asked = {(one.family, one.address): one.nodes for one in whom.virtual}
-        opened = {(one.family, one.address) for each in self.ruling for one in each.whom.virtual if one.nodes}
+        opened = {(one.family, one.address) for one in self.virtual if one.nodes}
+        taken = []
         for family, address in sorted(opened | set(asked)):
-            plain = (family, address) in whom.addresses
+            plain = (family, address) in whom.addresses and (family, address) in opened
             if plain or (family, address) in asked:
-                among = self._receiving(family, address) if plain else AddressSet()
-                found += self._virtual(family, address, among | asked.get((family, address), AddressSet()))
-        return [*found, *self._strangers(whom.addresses - self.policy.nodes)]
+                among = self._receiving(family, address) if plain else NOWHERE
+                found += self._virtual(family, address, among | asked.get((family, address), NOWHERE))
+                taken.append((family, address))
+        return [*found, *self._strangers(whom.addresses - self.policy.nodes - address_set(taken))]
 
     def _nodes(self, addresses: AddressSet) -> list[End]:
         found = []
@@ -97,8 +102,8 @@ class Ends:
 
     def _receiving(self, family: Family, address: int) -> AddressSet:
         """The addresses of nodes of which some statement says that they receive for the address."""
-        virtual = (one for each in self.ruling for one in each.whom.virtual)
-        return AddressSet.union_all([one.nodes for one in virtual if (one.family, one.address) == (family, address)])
+        here = [one.nodes for one in self.virtual if (one.family, one.address) == (family, address)]
+        return AddressSet.union_all(here)
 
     def _virtual(self, family: Family, address: int, among: AddressSet) -> Iterator[End]:
         """The nodes that are asked about, by class; a deny of the address itself closes it everywhere."""
@@ -140,10 +145,7 @@ def _has_any(node: Node, addresses: AddressSet) -> bool:
 
 def _received_for(one: Statement) -> Iterator[AddressSet]:
     """The virtual addresses of a whom that somebody receives."""
-    for each in one.whom.virtual:
-        if each.nodes:
-            alone = ((each.address, each.address),)
-            yield AddressSet(v4=alone) if each.family is Family.V4 else AddressSet(v6=alone)
+    yield address_set((each.family, each.address) for each in one.whom.virtual if each.nodes)
 
 
 def _cut(

@@ -37,12 +37,14 @@ class Lacking:
 
 
 def lacking(policy: Policy, answers: Answers, answer: Answer, idle: Iterable[Idle]) -> Lacking:
-    """What the refused ports of an answer lack."""
+    """What the refused ports of an answer lack; where a deny takes them all, no allow comes near."""
     closed = [part.fate for part in answer.parts if not part.fate.passes]
     ports = PortSet.union_all([fate.ports for fate in closed if not fate.denies])
     packet = next(
         (one.passage.packet for part in answer.parts if not part.fate.passes for one in part.judged), answer.witness
     )
+    if not ports:
+        return Lacking("", exact=False)
     asked = answer.refused
     known = [one for one in policy.of(Verb.ALLOW) if not one.to_self]
     sent = [one for one in known if _sends(one.who, packet)]
@@ -50,7 +52,7 @@ def lacking(policy: Policy, answers: Answers, answer: Answer, idle: Iterable[Idl
     same_ends = [one for one in sent if one in received and not one.ports.overlaps(asked)]
     same_ports = [one for one in known if one.ports.overlaps(asked)]
     return Lacking(
-        *(_allow(policy, answers, answer, ports) if ports else ("", False)),
+        *_allow(policy, answers, answer, ports),
         _first(same_ends, packet),
         _first([one for one in same_ports if one in received and one not in sent], packet),
         _first([one for one in same_ports if one in sent and one not in received], packet),
