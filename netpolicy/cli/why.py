@@ -87,7 +87,7 @@ def _answered(
     """Prints the answers, and gives them back."""
     from netpolicy.cli.asking import Emitted
     from netpolicy.cli.tell import tell
-    from netpolicy.report.why import Told, as_text
+    from netpolicy.report.why import Told, as_text, headlines
     from netpolicy.verify.explain import explain
     from netpolicy.verify.lacking import lacking
 
@@ -106,6 +106,6 @@ def _answered(
 
         text = as_json(policy, pipeline.sources, pipeline.day.isoformat(), told, emitted.digest)
     else:
-        text = as_text(policy, told, verbose=options.verbose)
+        text = headlines(policy, told) if options.quiet else as_text(policy, told, verbose=options.verbose)
     print(text, end="")
     return told

@@ -16,7 +16,7 @@ from netpolicy.policy.question import Question
 from netpolicy.report.findings import place_of
 from netpolicy.verify.explain import Answer, Answers, Judged, Part, Side
 from netpolicy.verify.fates import Where
-from netpolicy.verify.lacking import Lacking, name_of, strangers_text
+from netpolicy.verify.lacking import Lacking, is_whole, name_of, strangers_text
 
 MOST_NAMES = 3
 MOST_PARTS = 6
@@ -32,6 +32,11 @@ class Told:
 
     answers: Answers
     lacking: tuple[Lacking | None, ...]
+
+
+def headlines(policy: Policy, told: Sequence[Told]) -> str:
+    """A line for each question that is not answered by yes."""
+    return "".join(_Telling(policy, one, {}, verbose=False).headline() + "\n" for one in told if not one.answers.passes)
 
 
 def as_text(policy: Policy, told: Sequence[Told], *, verbose: bool = False) -> str:
@@ -69,7 +74,7 @@ class _Telling:
             lines += ["", *self.answer(answer, lacking)]
         if answers.left_out:
             more = "1 more answer" if answers.left_out == 1 else f"{answers.left_out} more answers"
-            lines += ["", f"… and {more}; `--format json` has all."]
+            lines += ["", f"… and {more}; `--format json` tells more."]
         if self.brief:
             lines += ["", "`--verbose` shows rules, witnesses and what is missing."]
         return "\n".join(lines) + "\n"
@@ -97,8 +102,10 @@ class _Telling:
 
     def answer(self, answer: Answer, lacking: Lacking | None) -> Iterator[str]:
         """The ends, then each part."""
+        families = answer.families
+        over = f" over IPv{families[0].value}" if len(self.policy.nodes.families()) > len(families) else ""
         for sender, receiver in answer.pairs[:MOST_PAIRS]:
-            yield f"From {self.side(sender)} to {self.side(receiver, sender)}:"
+            yield f"From {self.side(families, sender)} to {self.side(families, receiver, sender)}{over}:"
         if len(answer.pairs) > MOST_PAIRS:
             yield f"(and {len(answer.pairs) - MOST_PAIRS} more pairs of ends)"
         if answer.strange:
@@ -223,10 +230,10 @@ class _Telling:
 
     # Ends.
 
-    def side(self, side: Side, other: Side | None = None) -> str:
+    def side(self, families: Sequence[Family], side: Side, other: Side | None = None) -> str:
         words = []
         if side.nodes:
-            words.append(self.nodes(side.nodes, same=other is not None and other.nodes == side.nodes))
+            words.append("each other of " * (side == other) + self.nodes(families, side, same=side == other))
         if side.virtual:
             words[-1] += f" at {', '.join(address_text(*one) for one in side.virtual)}, which they receive"
         if side.strangers:
@@ -237,14 +244,21 @@ class _Telling:
                 words.append("other addresses of no node")
         return " and ".join(words)
 
-    def nodes(self, nodes: Sequence[str], *, same: bool) -> str:
-        if len(nodes) == 1:
-            return nodes[0]
+    def nodes(self, families: Sequence[Family], side: Side, *, same: bool) -> str:
+        """The nodes, and which of their addresses are meant if not all."""
+        nodes = side.nodes
         name = name_of(self.policy, nodes)
+        partly = not side.virtual and not is_whole(self.policy, side, families)
+        if len(nodes) == 1:
+            held = [
+                address_text(f, at) for f in families for first, last in side.addresses.of(f) for at in (first, last)
+            ]
+            return f"{nodes[0]} ({', '.join(dict.fromkeys(held))})" if partly else nodes[0]
         if same:
-            return f"each other of {name or 'these'}"
+            return name or "these"
         shown = ", ".join(nodes[:MOST_NAMES]) + (f" and {len(nodes) - MOST_NAMES} more" if nodes[MOST_NAMES:] else "")
-        return f"{name} ({len(nodes)} nodes: {shown})" if name else f"{len(nodes)} nodes ({shown})"
+        told = f"{name} ({len(nodes)} nodes: {shown})" if name else f"{len(nodes)} nodes ({shown})"
+        return f"{told}, with some of their addresses" if partly else told
 
     # What is missing.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from netpolicy import __version__
-from netpolicy.packet.addresses import address_text, network_text, networks
+from netpolicy.packet.addresses import AddressSet, address_text, network_text, networks
 from netpolicy.packet.ports import PortSet
 from netpolicy.packet.portwords import service_text
 from netpolicy.policy.model import Policy, Statement
@@ -70,15 +70,21 @@ def _ports(ports: PortSet) -> str:
 
 
 def _side(side: Side) -> dict[str, Any]:
+    """Names, the networks that are exactly the addresses meant, virtual addresses, networks of no node."""
     return {
         "nodes": list(side.nodes),
+        "addresses": _networks(side.addresses),
         "virtual": [address_text(*one) for one in side.virtual],
-        "networks": [
-            network_text(family, first, length)
-            for family in side.strangers.families()
-            for first, length in networks(family, side.strangers.of(family))
-        ],
+        "networks": _networks(side.strangers),
     }
+
+
+def _networks(addresses: AddressSet) -> list[str]:
+    return [
+        network_text(family, first, length)
+        for family in addresses.families()
+        for first, length in networks(family, addresses.of(family))
+    ]
 
 
 def _part(part: Part, digest: Callable[[str], str]) -> dict[str, Any]:

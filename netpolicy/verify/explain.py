@@ -16,6 +16,7 @@ from netpolicy.packet.ports import PortSet
 from netpolicy.policy.cluster import Address
 from netpolicy.policy.model import Egress, Policy, Statement
 from netpolicy.policy.question import Question
+from netpolicy.policy.selectors import address_set
 from netpolicy.verify.ends import End, Ends, Kind
 from netpolicy.verify.fates import Bearing, Fate, Where, always, fates
 from netpolicy.verify.passages import Passage, passages
@@ -68,11 +69,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Names of nodes, the virtual addresses for which they are asked, and addresses of no node."""
+    """Names of nodes with those of their addresses that are meant, or virtual ones that they receive for; strangers."""
 
     nodes: tuple[str, ...] = ()
+    addresses: AddressSet = NOWHERE
     virtual: tuple[Address, ...] = ()
     strangers: AddressSet = NOWHERE
+
+    def joined(self, other: Side) -> Side:
+        """The same nodes with the addresses of both."""
+        virtual = (*self.virtual, *other.virtual)
+        return Side(self.nodes, self.addresses | other.addresses, virtual, self.strangers | other.strangers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,21 +224,33 @@ def _judged(fate: Fate, passage: Passage, judge: Judge) -> Judged:
 
 
 def _rectangles(policy: Policy, group: _Group) -> tuple[tuple[Side, Side], ...]:
-    """The pairs as a few products of senders and receivers, exactly but for pairs of a node and itself."""
+    """The pairs as a few products of senders and receivers, exactly but for pairs of a node and itself.
+
+    A product is of addresses of the same family: those of both families are one where they are of the same nodes.
+    """
     every = dict.fromkeys(one for receivers in group.receivers.values() for one in receivers)
     senders: dict[tuple[End, ...], list[End]] = {}
     for sender, receivers in group.receivers.items():
         known = {*receivers, *group.itself.get(sender, ())}
         senders.setdefault(tuple(one for one in every if one in known), []).append(sender)
     order = {node.name: place for place, node in enumerate(policy.cluster.nodes)}
-    found: dict[tuple[Side, Side], None] = {}
+    found: list[tuple[Side, Side]] = []
+    waiting: dict[tuple[object, ...], int] = {}
     for reached, some in senders.items():
-        found[_side(some, order), _side(reached, order)] = None
+        pair = _side(some, order), _side(reached, order)
+        likeness = tuple((side.nodes, bool(side.virtual), bool(side.strangers)) for side in pair)
+        other = waiting.pop((likeness, Family.V4), None) if some[0].family is Family.V6 else None
+        if other is not None:
+            found[other] = found[other][0].joined(pair[0]), found[other][1].joined(pair[1])
+            continue
+        waiting[likeness, some[0].family] = len(found)
+        found.append(pair)
     return tuple(found)
 
 
 def _side(ends: Sequence[End], order: Mapping[str, int]) -> Side:
     nodes = sorted({name for one in ends for name in one.names}, key=lambda name: order[name])
+    held = address_set((one.family, at) for one in ends if one.kind is Kind.NODES for _, at in one.members)
     virtual = {(one.family, one.members[0][1]) for one in ends if one.kind is Kind.VIRTUAL}
     strangers = AddressSet.union_all([one.strangers for one in ends])
-    return Side(tuple(nodes), tuple(sorted(virtual)), strangers)
+    return Side(tuple(nodes), held, tuple(sorted(virtual)), strangers)

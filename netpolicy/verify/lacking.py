@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from netpolicy.dsl.syntax import Verb
-from netpolicy.packet.addresses import FAMILIES, AddressSet, address_text, network_text, networks
+from netpolicy.packet.addresses import FAMILIES, AddressSet, Family, address_text, network_text, networks
 from netpolicy.packet.packets import Packet
 from netpolicy.packet.ports import PORT_SPACE_LAST, PortSet
 from netpolicy.packet.portwords import is_sayable, service_text
@@ -24,8 +24,7 @@ class Lacking:
     """What would open the refused ports of an answer.
 
     `allow` is a statement to add, empty where a deny must go first; `exact` says that it opens nothing else. The others
-    are allows of the same ends on other ports,
-    of the same ports from others, and of the same ports to others: one each at most.
+    are the nearest allows: of the same ends on other ports, of the same ports from others and to others.
     """
 
     allow: str
@@ -92,7 +91,7 @@ def _allow(policy: Policy, answers: Answers, answer: Answer, ports: PortSet) -> 
     sender, receiver = answer.pairs[0]
     who, whom = _side_text(policy, sender, question.who), _side_text(policy, receiver, question.whom)
     if receiver.virtual:
-        whom = question.whom.text if question.whom.virtual else _at(receiver, whom)
+        whom = question.whom.text if question.whom.virtual else _at(policy, receiver)
     said = service_text(ports, answer.families)
     every = ports == PortSet(*(question.ports.of(family) if family in answer.families else () for family in FAMILIES))
     what = question.what if every else said
@@ -104,30 +103,41 @@ def _allow(policy: Policy, answers: Answers, answer: Answer, ports: PortSet) -> 
     return f"allow {who} -> {whom} : {what}", exact
 
 
-def _at(receiver: Side, nodes: str) -> str:
-    if not nodes:
-        return ""
+def _at(policy: Policy, receiver: Side) -> str:
+    """The nodes that receive for a virtual address, as a whom."""
+    nodes = _nodes_text(policy, receiver.nodes)
     base = f"({nodes})" if "," in nodes else nodes
-    return f"{base}@{address_text(*receiver.virtual[0])}"
+    return f"{base}@{address_text(*receiver.virtual[0])}" if nodes else ""
 
 
 def _side_text(policy: Policy, side: Side, asked: Selection) -> str:
     """The ends as a selector, where a short one is exactly these: empty where there is none."""
-    addresses = {address for node in policy.cluster.nodes if node.name in set(side.nodes) for address in node.addresses}
-    if AddressSet.union_all([address_set(addresses), side.strangers]) == asked.addresses:
+    if side.addresses | side.strangers == asked.addresses:
         return asked.text
     texts = []
     if side.nodes:
-        name = name_of(policy, side.nodes)
-        if not name and len(side.nodes) > MOST_NAMED:
-            return ""
-        texts += [name] if name else [f"node {one}" for one in side.nodes]
+        whole = side.addresses == _addresses_of(policy, side.nodes)
+        texts.append(_nodes_text(policy, side.nodes) if whole else _cidrs(side.addresses))
     if side.strangers:
-        text = strangers_text(policy, side.strangers)
-        if not text:
-            return ""
-        texts.append(text)
-    return ", ".join(texts)
+        texts.append(strangers_text(policy, side.strangers))
+    return ", ".join(texts) if all(texts) else ""
+
+
+def _nodes_text(policy: Policy, nodes: Sequence[str]) -> str:
+    if name := name_of(policy, nodes):
+        return name
+    return ", ".join(f"node {one}" for one in nodes) if len(nodes) <= MOST_NAMED else ""
+
+
+def _addresses_of(policy: Policy, nodes: Sequence[str]) -> AddressSet:
+    named = frozenset(nodes)
+    return address_set(address for one in policy.cluster.nodes if one.name in named for address in one.addresses)
+
+
+def is_whole(policy: Policy, side: Side, families: Sequence[Family]) -> bool:
+    """True when all addresses that its nodes have in these families are meant."""
+    every = _addresses_of(policy, side.nodes)
+    return all(side.addresses.of(family) == every.of(family) for family in families)
 
 
 def name_of(policy: Policy, nodes: Sequence[str]) -> str:
@@ -168,6 +178,11 @@ def _network_text(policy: Policy, addresses: AddressSet) -> str:
     for one in policy.networks:
         if one.addresses and _only(one.addresses - policy.nodes, addresses) == addresses:
             return one.name
+    return _cidrs(addresses)
+
+
+def _cidrs(addresses: AddressSet) -> str:
+    """The addresses as a list, where it is short."""
     listed: list[str] = []
     for family in addresses.families():
         intervals = addresses.of(family)
