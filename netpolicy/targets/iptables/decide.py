@@ -114,6 +114,12 @@ def decide(ruleset: Ruleset, packet: Packet) -> Decision:
                 return _policy(built_in, why)
 
 
+def deciding(ruleset: Ruleset, packet: Packet) -> Rule | None:
+    """The last rule on the packet's way that ended it or sent it back; None when it only ran out of chains."""
+    last = next((step.rule for step in reversed(decide(ruleset, packet).why) if step.rule is not None), None)
+    return None if last is None or isinstance(last.target, Jump | Goto) else last
+
+
 def hook(packet: Packet) -> str:
     """The built-in chain that the packet meets: it comes in, goes out, or does both."""
     match bool(packet.in_interface), bool(packet.out_interface):
