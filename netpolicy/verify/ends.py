@@ -12,7 +12,7 @@ from enum import Enum
 from netpolicy.dsl.syntax import Verb
 from netpolicy.flow.model import NodeClass
 from netpolicy.packet.addresses import FAMILIES, NOWHERE, AddressSet, Family
-from netpolicy.packet.intervals import Intervals, difference, intersection
+from netpolicy.packet.intervals import Intervals, covers, difference, intersection
 from netpolicy.policy.cluster import Address, Node
 from netpolicy.policy.model import Policy, Selection, Statement
 from netpolicy.policy.selectors import address_set
@@ -32,7 +32,8 @@ class End:
 
     Of nodes of one class each has one address here, and in `members` beside its name; VIRTUAL are nodes that receive
     for one address that no node declares, which is `members`'. `who`, `whom` and `aimed` are the statements that hold
-    it as a sender, as a receiver, and as the destination that a sender has.
+    it as a sender, as a receiver, and as the destination that a sender has; `published` those that hold it as the
+    original destination of what a receiver sends on.
     """
 
     kind: Kind
@@ -40,6 +41,7 @@ class End:
     who: int
     whom: int
     aimed: int
+    published: int
     members: tuple[tuple[str, int], ...] = ()
     addresses: Intervals = ()
 
@@ -90,7 +92,7 @@ class Ends:
                 held = [(node.name, node.addresses[place][1]) for node in nodes if node.addresses[place] in addresses]
                 if held:
                     who, whom = self._of_seat(number, place, nodes[0].addresses[place])
-                    found.append(End(Kind.NODES, family, who, whom, whom, tuple(held)))
+                    found.append(End(Kind.NODES, family, who, whom, whom, whom, tuple(held)))
         return found
 
     def _of_seat(self, number: int, place: int, address: Address) -> tuple[int, int]:
@@ -112,7 +114,10 @@ class Ends:
             held = tuple((node.name, address) for node in nodes if _has_any(node, among))
             if held:
                 whom = self._bits(self._received(one, (family, address), node_class) for one in self.ruling)
-                yield End(Kind.VIRTUAL, family, 0, whom, aimed, held)
+                # A whom that holds the whole node speaks of all that the node sends on.
+                own = node_class.own.of(family)
+                whole = self._bits(bool(own) and covers(one.whom.addresses.of(family), own) for one in self.ruling)
+                yield End(Kind.VIRTUAL, family, 0, whom, aimed, whom | whole, held)
 
     def _received(self, one: Statement, address: Address, node_class: NodeClass) -> bool:
         if one.verb is Verb.DENY and address in one.whom.addresses:
@@ -133,7 +138,7 @@ class Ends:
                 whom = AddressSet.union_all([one.whom.addresses, *_received_for(one)])
                 parts = list(_cut(parts, whom.of(family), 0, 1 << place))
             for left, who, aimed in parts:
-                yield End(Kind.STRANGERS, family, who, 0, aimed, (), left)
+                yield End(Kind.STRANGERS, family, who, 0, aimed, 0, (), left)
 
     def _bits(self, answers: Iterable[bool]) -> int:
         return sum(1 << place for place, answer in enumerate(answers) if answer)

@@ -173,10 +173,11 @@ def _groups(policy: Policy, ends: Ends, question: Question) -> list[_Group]:
             met = sender.who & receiver.whom
             sent = sender.who & receiver.aimed if leaving else 0
             kinds = (sender.kind, receiver.kind)
-            key = (kinds, loop) if loop else (kinds, met, sent)
+            published = sender.who & receiver.published
+            key = (kinds, loop) if loop else (kinds, met, sent, published)
             if key not in groups:
                 judged = ((Where.SENDER, leaving), (Where.RECEIVER, receiver.kind is not Kind.STRANGERS))
-                bearing = Bearing(met, sent, tuple(where for where, judges in judged if judges))
+                bearing = Bearing(met, sent, published, tuple(where for where, judges in judged if judges))
                 groups[key] = _Group(kinds, bearing, loop, itself=itself)
             if loop:
                 itself.setdefault(sender, []).append(receiver)

@@ -28,11 +28,12 @@ class Where(Enum):
 class Bearing:
     """The statements, by their bits, that speak of a packet at the receiver (`met`) and at the sender (`sent`).
 
-    `judged_by` are the ends whose rules judge it.
+    `published` are those that speak of it when the receiver sends it on behind DNAT. `judged_by` are the ends whose rules judge it.
     """
 
     met: int
     sent: int
+    published: int
     judged_by: tuple[Where, ...]
 
 
@@ -92,7 +93,7 @@ def _of_family(family: Family, keys: Intervals, ruling: Sequence[Statement], bea
         allows, denies = (tuple(one for one in of if one.verb is verb) for verb in (Verb.ALLOW, Verb.DENY))
         published: Intervals = ()
         if not refusing and Where.RECEIVER in bearing.judged_by:
-            published = intersection(part, union_all([one.forwarded.of(family) for one in allows]))
+            published = intersection(part, _published(family, ruling, bearing.published))
         yield Fate(_one(family, part), refusing, allows, denies, published=_one(family, published))
 
 
@@ -110,6 +111,13 @@ def _cut(family: Family, keys: Intervals, ruling: Sequence[Statement], bearing: 
 
 def _at(bearing: Bearing, where: Where) -> int:
     return bearing.met if where is Where.RECEIVER else bearing.sent
+
+
+def _published(family: Family, ruling: Sequence[Statement], spoken: int) -> Intervals:
+    """Ports of forwarded services that some allow opens; a deny closes all that it names."""
+    of = [one for place, one in enumerate(ruling) if spoken >> place & 1]
+    opened = union_all([one.forwarded.of(family) for one in of if one.verb is Verb.ALLOW])
+    return difference(opened, union_all([one.ports.of(family) for one in of if one.verb is Verb.DENY]))
 
 
 def _admitted(ruling: Sequence[Statement], spoken: int) -> bool:

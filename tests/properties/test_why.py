@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from netpolicy.cli.asking import Emitted
 from netpolicy.packet.addresses import address_text
 from netpolicy.packet.intervals import contains
 from netpolicy.packet.packets import Packet, State, describe
+from netpolicy.packet.ports import PortSet
 from netpolicy.policy.question import Asking
 from netpolicy.targets.iptables.decide import Verdict, decide
 from netpolicy.targets.iptables.rules import Goto, Jump, Log, Mark, Reject, Return
 from netpolicy.verify.explain import Answer, Answers, explain
 from netpolicy.verify.fates import Where
+from netpolicy.verify.lacking import lacking
 from tests.compiling import compiled, rulesets
 from tests.specification import Specification
 from tests.strategies import Case, cases
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)  # a case takes its time, and is small as it is drawn
 LEADS = (Jump, Goto, Log, Mark)
 THERE = (Where.SENDER, Where.RECEIVER)
 
@@ -75,7 +78,7 @@ def question_of(packet: Packet) -> str:
     return f"{source} -> {destination} : any"
 
 
-@settings(max_examples=80, suppress_health_check=SLOW, deadline=None)
+@settings(max_examples=80, suppress_health_check=SLOW, deadline=None, phases=PHASES)
 @given(cases(count=12))
 def test_a_port_passes_exactly_when_both_ends_admit_it(case: Case) -> None:
     asked = Asked(case)
@@ -88,7 +91,7 @@ def test_a_port_passes_exactly_when_both_ends_admit_it(case: Case) -> None:
             assert told[0].fate.passes is asked.admits(packet, answer), describe(packet)
 
 
-@settings(max_examples=80, suppress_health_check=SLOW, deadline=None)
+@settings(max_examples=80, suppress_health_check=SLOW, deadline=None, phases=PHASES)
 @given(cases(count=6))
 def test_the_rule_that_is_named_decides_the_witness(case: Case) -> None:
     asked = Asked(case)
@@ -110,3 +113,30 @@ def test_the_rule_that_is_named_decides_the_witness(case: Case) -> None:
                     if isinstance(deciding[-1].target, Return) and one.passage.where in THERE and part.fate.allows:
                         ids = set(re.findall("[0-9a-f]{8}", deciding[-1].comment))
                         assert ids & {statement.id for statement in part.fate.allows}, one.ruled.text
+
+
+@settings(max_examples=60, suppress_health_check=SLOW, deadline=None, phases=PHASES)
+@given(cases(count=4))
+def test_the_allow_that_is_proposed_opens_what_is_refused(case: Case) -> None:
+    asked = Asked(case)
+    for packet in [one for _, one in case.packets][:2]:
+        before = asked.answers(question_of(packet))
+        policy = asked.pipeline.policy
+        assert policy is not None
+        proposed = [lacking(policy, before, one, ()) for one in before.found if unsaid(one) and not one.strange]
+        added = sorted({one.allow for one in proposed if one.allow})
+        if not added:
+            continue
+        text = case.policy_text + "\n".join(added) + "\n"
+        again = compiled({"cluster.yaml": case.cluster_text, "policy.netpol": text})
+        assert again.policy is not None
+        questions, _ = Asking(again.files, again.policy.cluster, again.policy.egress).read(question_of(packet))
+        classes = [plan.node_class for plan in again.plans]
+        after = explain(again.policy, classes, questions[0], Emitted(again).judge, 1000)
+        assert not any(unsaid(one) for one in after.found), text
+
+
+def unsaid(answer: Answer) -> PortSet:
+    """The ports that no statement allows, and no deny takes."""
+    fates = [part.fate for part in answer.parts]
+    return PortSet.union_all([fate.ports for fate in fates if not fate.passes and not fate.denies])
