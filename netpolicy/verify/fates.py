@@ -28,7 +28,8 @@ class Where(Enum):
 class Bearing:
     """The statements, by their bits, that speak of a packet at the receiver (`met`) and at the sender (`sent`).
 
-    `published` are those that speak of it when the receiver sends it on behind DNAT. `judged_by` are the ends whose rules judge it.
+    `published` are those that speak of it when the receiver sends it on behind DNAT. `judged_by` are the ends whose
+    rules judge it.
     """
 
     met: int

@@ -90,24 +90,26 @@ def _allow(policy: Policy, answers: Answers, answer: Answer, ports: PortSet) -> 
     question = answers.question
     sender, receiver = answer.pairs[0]
     who, whom = _side_text(policy, sender, question.who), _side_text(policy, receiver, question.whom)
+    asked = question.whom.text
     if receiver.virtual:
-        whom = question.whom.text if question.whom.virtual else _at(policy, receiver)
+        nodes = _nodes_text(policy, receiver.nodes)
+        whom = _at(nodes, receiver) if nodes else ""
+        asked = asked if question.whom.virtual else whom or _at("all", receiver)
     said = service_text(ports, answer.families)
     every = ports == PortSet(*(question.ports.of(family) if family in answer.families else () for family in FAMILIES))
     what = question.what if every else said
     exact = bool(who and whom) and len(answer.pairs) == 1 and (every or is_sayable(said))
     if not exact:
-        who, whom, what = question.who.text, question.whom.text, question.what
+        who, whom, what = question.who.text, asked, question.what
     if whom == "world":  # which no allow may have as its whom
         whom = "all" if policy.egress is Egress.OPEN else "all, outside"
     return f"allow {who} -> {whom} : {what}", exact
 
 
-def _at(policy: Policy, receiver: Side) -> str:
-    """The nodes that receive for a virtual address, as a whom."""
-    nodes = _nodes_text(policy, receiver.nodes)
+def _at(nodes: str, receiver: Side) -> str:
+    """What nodes receive for virtual addresses, as a whom."""
     base = f"({nodes})" if "," in nodes else nodes
-    return f"{base}@{address_text(*receiver.virtual[0])}" if nodes else ""
+    return ", ".join(f"{base}@{address_text(*one)}" for one in receiver.virtual)
 
 
 def _side_text(policy: Policy, side: Side, asked: Selection) -> str:
