@@ -89,7 +89,10 @@ def _allow(policy: Policy, answers: Answers, answer: Answer, ports: PortSet) -> 
     """
     question = answers.question
     sender, receiver = answer.pairs[0]
-    who, whom = _side_text(policy, sender, question.who), _side_text(policy, receiver, question.whom)
+    both = [one for one in FAMILIES if one in _families(question.who) and one in _families(question.whom)]
+    # Of a family that the question cannot be about nothing has to be left out.
+    told = answer.families if tuple(both) == answer.families else FAMILIES
+    who, whom = _side_text(policy, sender, question.who, told), _side_text(policy, receiver, question.whom, told)
     asked = question.whom.text
     if receiver.virtual:
         nodes = _nodes_text(policy, receiver.nodes)
@@ -112,17 +115,25 @@ def _at(nodes: str, receiver: Side) -> str:
     return ", ".join(f"{base}@{address_text(*one)}" for one in receiver.virtual)
 
 
-def _side_text(policy: Policy, side: Side, asked: Selection) -> str:
-    """The ends as a selector, where a short one is exactly these: empty where there is none."""
-    if side.addresses | side.strangers == asked.addresses:
+def _families(side: Selection) -> set[Family]:
+    return {*side.addresses.families(), *(one.family for one in side.virtual)}
+
+
+def _side_text(policy: Policy, side: Side, asked: Selection, families: Sequence[Family]) -> str:
+    """The ends as a selector, where a short one is exactly these in the families: empty where there is none."""
+    if _within(side.addresses | side.strangers, families) == _within(asked.addresses, families):
         return asked.text
     texts = []
     if side.nodes:
-        whole = side.addresses == _addresses_of(policy, side.nodes)
-        texts.append(_nodes_text(policy, side.nodes) if whole else _cidrs(side.addresses))
+        texts.append(_nodes_text(policy, side.nodes) if is_whole(policy, side, families) else _cidrs(side.addresses))
     if side.strangers:
-        texts.append(strangers_text(policy, side.strangers))
+        every = tuple(families) == side.strangers.families()
+        texts.append(strangers_text(policy, side.strangers) if every else _cidrs(side.strangers))
     return ", ".join(texts) if all(texts) else ""
+
+
+def _within(addresses: AddressSet, families: Sequence[Family]) -> AddressSet:
+    return AddressSet(*(addresses.of(family) if family in families else () for family in FAMILIES))
 
 
 def _nodes_text(policy: Policy, nodes: Sequence[str]) -> str:
@@ -162,7 +173,7 @@ def strangers_text(policy: Policy, addresses: AddressSet) -> str:
 
     It is `outside`, a network, a few CIDRs, or `outside` but for one of these.
     """
-    outside = _only(~policy.nodes, addresses)
+    outside = _within(~policy.nodes, addresses.families())
     if addresses == outside:
         return "outside"
     if name := _network_text(policy, addresses):
@@ -171,14 +182,10 @@ def strangers_text(policy: Policy, addresses: AddressSet) -> str:
     return f"outside except {f'({rest})' if ',' in rest else rest}" if rest else ""
 
 
-def _only(addresses: AddressSet, like: AddressSet) -> AddressSet:
-    return AddressSet(*(addresses.of(family) if like.of(family) else () for family in FAMILIES))
-
-
 def _network_text(policy: Policy, addresses: AddressSet) -> str:
     """The network that is exactly these addresses in their families, or a few CIDRs."""
     for one in policy.networks:
-        if one.addresses and _only(one.addresses - policy.nodes, addresses) == addresses:
+        if one.addresses and _within(one.addresses - policy.nodes, addresses.families()) == addresses:
             return one.name
     return _cidrs(addresses)
 
