@@ -89,12 +89,12 @@ def test_a_deny_is_blamed_and_the_rule_of_a_rejection_is_its_own() -> None:
 
 
 def test_the_nearest_allows() -> None:
-    policy = "allow web -> db : tcp 3300\nallow web -> db : tcp 9000-9999\nallow admins -> db : tcp 3306\n"
+    policy = "allow web -> db : tcp 1\nallow web -> db : tcp 3300-3301\nallow web -> db : tcp 9000-9999\nallow admins -> db : tcp 3306\n"
     asked = Asked(policy + "allow web -> lb : tcp 3000-4000\n", "web -> db : tcp 3306")
     (one,) = asked.lacks
     assert one is not None and one.other_ports is not None
     assert (one.allow, one.exact) == ("allow web -> db : tcp 3306", True)
-    assert one.other_ports.what == "tcp 3300"
+    assert one.other_ports.what == "tcp 3300-3301"
     assert one.other_senders is not None and one.other_senders.text == "admins -> db : tcp 3306"
     assert one.other_receivers is not None and one.other_receivers.text == "web -> lb : tcp 3000-4000"
 
@@ -140,6 +140,15 @@ def test_published_ports_are_those_of_forwarded_services_that_no_deny_takes() ->
     assert published == ["tcp 8005"]
     assert "web1 sends it on behind DNAT by nodes/web1/rules.v4:" in asked.text
     assert "--ctorigdstport 8000:8010" in asked.text
+
+
+def test_a_deny_of_whole_nodes_closes_what_they_send_on_of_a_virtual_address() -> None:
+    policy = (
+        "forwarded service apps = tcp 8000-8010\nallow all -> web@224.0.0.251 : apps\ndeny all -> web : tcp 8000-8004\n"
+    )
+    (answer,) = Asked(policy, "lb -> web@224.0.0.251 : tcp 8000-8010").found
+    published = [service_text(part.fate.published, answer.families) for part in answer.parts]
+    assert (service_text(answer.passing), published) == ("tcp 8000-8010 (IPv4)", ["tcp 8005-8010"])
 
 
 def test_a_group_is_answered_once_however_many_nodes_it_has() -> None:
