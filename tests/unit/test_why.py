@@ -89,7 +89,8 @@ def test_a_deny_is_blamed_and_the_rule_of_a_rejection_is_its_own() -> None:
 
 
 def test_the_nearest_allows() -> None:
-    policy = "allow web -> db : tcp 1\nallow web -> db : tcp 3300-3301\nallow web -> db : tcp 9000-9999\nallow admins -> db : tcp 3306\n"
+    policy = "allow web -> db : tcp 1\nallow web -> db : tcp 3300-3301\nallow web -> db : tcp 9000-9999\n"
+    policy += "allow admins -> db : tcp 3306\n"
     asked = Asked(policy + "allow web -> lb : tcp 3000-4000\n", "web -> db : tcp 3306")
     (one,) = asked.lacks
     assert one is not None and one.other_ports is not None
