@@ -26,6 +26,11 @@ _NEIGHBOURS = PortSet.union_all([PortSet.icmp(Family.V6, kind, None) for kind in
 _CLIENT_PORTS = {Family.V4: (68, 67), Family.V6: (546, 547)}
 
 
+def open_icmp(family: Family) -> Intervals:
+    """The keys of ICMP that always pass."""
+    return (_MTU[family] | _NEIGHBOURS).of(family)
+
+
 def established(family: Family) -> Node:
     """Packets of connections that are known, and the errors about them."""
     return PacketSet.where(family, {Axis.STATE: state(State.ESTABLISHED, State.RELATED)}).of(family)
@@ -44,8 +49,7 @@ def loopback(family: Family, axis: Axis) -> Node:
 
 def icmp(family: Family) -> Node:
     """What tells the size of a path, and in IPv6 what finds neighbours and routers."""
-    keys = (_MTU[family] | _NEIGHBOURS).of(family)
-    return PacketSet.where(family, {Axis.KEY: keys}).of(family)
+    return PacketSet.where(family, {Axis.KEY: open_icmp(family)}).of(family)
 
 
 def dhcp(family: Family, grid: Grid, *, leased: bool, answers: bool) -> Node:
