@@ -48,6 +48,14 @@ def icmp(family: Family) -> Node:
     return PacketSet.where(family, {Axis.KEY: keys}).of(family)
 
 
+def leases(family: Family, *, answers: bool) -> Node:
+    """DHCP: all answers of servers, or all requests of clients."""
+    client, server = _CLIENT_PORTS[family]
+    port, source_port = (client, server) if answers else (server, client)
+    keys = PortSet.ports(Protocol.UDP, [(port, port)]).of(family)
+    return PacketSet.where(family, {Axis.KEY: keys, Axis.SOURCE_PORT: ((source_port, source_port),)}).of(family)
+
+
 def dhcp(family: Family, grid: Grid, *, leased: bool, answers: bool) -> Node:
     """DHCP of a node whose addresses are leased: answers come in, requests go out."""
     if not leased:
