@@ -62,9 +62,11 @@ class Cover:
             best = max(whole, key=lambda one: (gains[one], -whole.index(one)))
             if not gains[best]:
                 break
+            taking = 0
             for number in _bits(best[3]):
                 left[number] &= ~best[2]
-            yield self._end(best[0], best[2]), best[2], self._end(best[1], best[3]), best[3]
+                taking |= best[2] & sources[number]
+            yield self._end(best[0], taking), taking, self._end(best[1], best[3]), best[3]
         rest: dict[Mask, Mask] = {}
         for number, mask in left.items():
             if mask:
@@ -150,7 +152,8 @@ class Cover:
         """Names of networks, and networks that rules name, that lie in these strangers."""
         atoms = self.ground.atoms[family]
         strangers = set(self.ground.strangers[self.side][family])
-        named = [(one.name, one.addresses.of(family)) for one in self.ground.sides[self.side].networks]
+        here, there = self.ground.sides[self.side], self.ground.sides[1 - self.side]
+        named = [(one.name, one.addresses.of(family)) for one in here.networks or there.networks]
         given = {addresses for _, addresses in named}
         for addresses in list(atoms.known):
             if addresses not in given and len(addresses) == 1 and len(networks(family, addresses)) == 1:

@@ -14,7 +14,7 @@ from netpolicy.packet.diagram import FALSE, intersection
 from netpolicy.packet.family import FAMILIES
 from netpolicy.packet.intervals import Interval, canonical, size
 from netpolicy.packet.packets import Packet
-from netpolicy.packet.ports import PortSet
+from netpolicy.packet.ports import VALUE_BITS, PortSet, Protocol
 from netpolicy.policy.identity import Identity
 from netpolicy.verify.blame import Cause, Witness, causes, seen
 from netpolicy.verify.cover import ALL, OUTSIDE, WORLD, Cover, End
@@ -24,6 +24,7 @@ from netpolicy.verify.gates import Way, keys, of_keys
 from netpolicy.verify.kinds import NEW, OLD, Kind
 
 Pair = tuple[Side, Side]
+_USUAL = Protocol.TCP << VALUE_BITS | 80
 _PAIRS, _SEGMENTS = 4, 8
 """How many pairs of ends, and ranges of ports, of a change are asked for the statements behind it."""
 
@@ -221,7 +222,8 @@ def _groups(found: Iterator[Crossing]) -> list[_Group]:
             group = of_pairs.setdefault(frozenset(pairs), _Group(like, tuple(pairs), crossing))
             group.segments.append(segment)
         for group in of_pairs.values():
-            group.segments.sort(key=lambda one: (one[0].value, one[1]))
+            # A packet that people know is a better witness than one of protocol 0.
+            group.segments.sort(key=lambda one: (not one[1][0] <= _USUAL <= one[1][1], one[0].value, one[1]))
         groups += of_pairs.values()
     return groups
 
