@@ -63,9 +63,7 @@ def _compared(old: Operand, new: Operand, options: argparse.Namespace) -> tuple[
 
     found = diff(old.emitted(), new.emitted())
     inputs: list[Input] = [
-        report.Input(side, path, digest)
-        for side, one in (("old", old), ("new", new))
-        for path, digest in one.inputs
+        report.Input(side, path, digest) for side, one in (("old", old), ("new", new)) for path, digest in one.inputs
     ]
     match options.format:
         case "json":

@@ -74,7 +74,9 @@ def _read(root: Path, commit: str, revision: str, place: Place) -> Source | Unre
         return Unreadable(f"`{place.path}` lies outside of the repository `{root}`", "a revision holds its files alone")
     answer = _git(root, "cat-file", "blob", f"{commit}:{inside.as_posix()}")
     if answer.returncode:
-        return Unreadable(f"revision `{revision}` has no file `{place.path}`", f"`git show {revision}` says what it has")
+        return Unreadable(
+            f"revision `{revision}` has no file `{place.path}`", f"`git show {revision}` says what it has"
+        )
     if len(answer.stdout) > LARGEST:
         return Unreadable(f"`{shown}` is larger than {LARGEST >> 20} MiB", "is this the right file?", "NP903")
     try:

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from netpolicy import __version__
-from netpolicy.packet.addresses import FAMILIES, networks, network_text
+from netpolicy.packet.addresses import FAMILIES, network_text, networks
 from netpolicy.packet.packets import describe
 from netpolicy.policy.identity import Identity
-from netpolicy.report.services import of_keys, text as services
+from netpolicy.report.services import of_keys
+from netpolicy.report.services import text as services
 from netpolicy.verify.blame import Cause
 from netpolicy.verify.cover import End
 from netpolicy.verify.crossing import Share
-from netpolicy.verify.diff import Change, Difference
+from netpolicy.verify.diff import Difference
 from netpolicy.verify.gates import Way
 from netpolicy.verify.kinds import NEW, OLD
+from netpolicy.verify.naming import Change
 
 FORMAT_VERSION = 1
 NOTHING = "no flow is opened or closed"
@@ -95,10 +97,7 @@ def as_json(found: Difference, inputs: Sequence[Input]) -> str:
 def summary(found: Difference) -> str:
     """All in one line."""
     counts = [sum(one.opened is opened for _, one in _shown(found, Share.KEPT)) for opened in (True, False)]
-    if any(counts):
-        flows = f"{_many(counts[0], 'flow')} opened, {counts[1]:,} closed"
-    else:
-        flows = NOTHING
+    flows = f"{_many(counts[0], 'flow')} opened, {counts[1]:,} closed" if any(counts) else NOTHING
     return f"{flows}; {_nodes_summary(found)}"
 
 

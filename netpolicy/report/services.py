@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.packet.intervals import Intervals, difference, intersection
 from netpolicy.packet.packets import ICMP_OF
-from netpolicy.packet.ports import PORT_SPACE_LAST, PORTED, VALUE_BITS, VALUE_LAST, WHOLE, PortSet, Protocol, by_protocol
+from netpolicy.packet.ports import (
+    PORT_SPACE_LAST,
+    PORTED,
+    VALUE_BITS,
+    VALUE_LAST,
+    WHOLE,
+    PortSet,
+    Protocol,
+    by_protocol,
+)
 
 _EVERY: Intervals = ((0, PORT_SPACE_LAST),)
 _MANY = 24

@@ -10,8 +10,8 @@ from netpolicy.packet.diagram import Node
 from netpolicy.packet.packets import Packet
 from netpolicy.policy.citation import Citation
 from netpolicy.verify.crossing import Behind, Crossing, Ground, Stranger
-from netpolicy.verify.gates import Way, packet_of
-from netpolicy.verify.kinds import NEW, OLD, Kind, Place, places
+from netpolicy.verify.gates import packet_of
+from netpolicy.verify.kinds import NEW, OLD, Kind, places
 
 _EXAMPLES = AddressSet(
     v4=((0xCB007101, 0xCB007101),),  # 203.0.113.1 (RFC 5737)

@@ -1,4 +1,4 @@
-"""What passes on one side and not on the other: every pair of kinds of nodes, and of a kind and addresses of no node."""
+"""What passes on one side and not on the other, between kinds of nodes, and between these and who is no node."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from netpolicy.verify import baseline
 from netpolicy.verify.emitted import Emitted, together
 from netpolicy.verify.gates import RECEIVING, Gates, Way, between
 from netpolicy.verify.kinds import NEW, OLD, SIDES, Half, Kind, Place, kinds
+
 
 class Share(Enum):
     """Whose flows they are: of nodes that are on both sides, or of such as came or went."""
@@ -139,8 +140,11 @@ Key = tuple[Way, Family, Who, Who]
 Table = dict[Key, Node]
 
 
-def _compared(old: Table, new: Table, like: Callable[[Key], object]) -> Iterator[tuple[bool, Key, Node]]:
-    """What passes on one side alone. A place that the other side has not is compared with all places there."""
+def _compared(share: Share, old: Table, new: Table, like: Callable[[Key], object]) -> Iterator[tuple[bool, Key, Node]]:
+    """What passes on one side alone. A place that the other side has not is compared with all places there.
+
+    What is always open is left out; of nodes of one side alone, DHCP is as well.
+    """
     for opened, here, there in ((True, new, old), (False, old, new)):
         for key, passing in here.items():
             known = there.get(key)
@@ -149,6 +153,8 @@ def _compared(old: Table, new: Table, like: Callable[[Key], object]) -> Iterator
             if known is passing:
                 continue
             packets = difference(difference(passing, known), baseline.icmp(key[1]))
+            if share is not Share.KEPT:
+                packets = difference(packets, baseline.leases(key[1], answers=key[0] is not Way.SENT))
             if packets is not FALSE:
                 yield opened, key, packets
 
@@ -158,12 +164,9 @@ def _between(ground: Ground, sender: Kind, receiver: Kind) -> Iterator[Crossing]
     if share is None:
         return
     old, new = (_pair_table(ground, side, sender.halves[side], receiver.halves[side]) for side in SIDES)
-    for opened, (way, family, source, destination), packets in _compared(old, new, lambda key: key[0]):
+    for opened, (way, family, source, destination), packets in _compared(share, old, new, lambda key: key[0]):
         assert isinstance(source, Place) and isinstance(destination, Place)
-        if share is not Share.KEPT:
-            packets = difference(packets, baseline.leases(family, answers=True))
-        if packets is not FALSE:
-            yield Crossing(share, opened, way, family, sender, receiver, packets, source, destination)
+        yield Crossing(share, opened, way, family, sender, receiver, packets, source, destination)
 
 
 def _pair_table(ground: Ground, side: int, sender: Half | None, receiver: Half | None) -> Table:
@@ -182,16 +185,13 @@ def _pair_table(ground: Ground, side: int, sender: Half | None, receiver: Half |
 
 def _from_strangers(ground: Ground, receiver: Kind) -> Iterator[Crossing]:
     share = share_of(receiver)
-    old, new = (_strangers_table(ground, side, receiver.halves[side]) for side in SIDES)
     assert share is not None
-    for opened, (way, family, source, destination), packets in _compared(old, new, lambda key: key[:3]):
+    old, new = (_strangers_table(ground, side, receiver.halves[side]) for side in SIDES)
+    for opened, (way, family, source, destination), packets in _compared(share, old, new, lambda key: key[:3]):
         assert isinstance(source, Stranger) and isinstance(destination, Place)
         if source.atom not in ground.strangers[NEW if opened else OLD][family]:
             continue
-        if share is not Share.KEPT:
-            packets = difference(packets, baseline.leases(family, answers=True))
-        if packets is not FALSE:
-            yield Crossing(share, opened, way, family, source, receiver, packets, None, destination)
+        yield Crossing(share, opened, way, family, source, receiver, packets, None, destination)
 
 
 def _strangers_table(ground: Ground, side: int, receiver: Half | None) -> Table:
@@ -212,15 +212,11 @@ def _to_strangers(ground: Ground, sender: Kind) -> Iterator[Crossing]:
     share = share_of(sender)
     assert share is not None
     old, new = (_sent_table(ground, side, sender.halves[side]) for side in SIDES)
-    for opened, (way, family, source, destination), packets in _compared(old, new, lambda key: (key[1], key[3])):
+    for opened, (way, family, source, destination), packets in _compared(share, old, new, lambda key: (key[1], key[3])):
         assert isinstance(source, Place) and isinstance(destination, Stranger)
         if destination.atom not in ground.strangers[NEW if opened else OLD][family]:
             continue
-        if share is not Share.KEPT:
-            packets = difference(packets, baseline.leases(family, answers=False))
-            if (new if opened else old)[way, family, source, destination] is TRUE:
-                continue
-        if packets is not FALSE:
+        if share is Share.KEPT or (new if opened else old)[way, family, source, destination] is not TRUE:
             yield Crossing(share, opened, way, family, sender, destination, packets, source, None)
 
 
@@ -259,10 +255,9 @@ def _taken(ground: Ground, side: int, receiver: Half | None, to: Stranger) -> di
     return found
 
 
-def _virtual(
-    ground: Ground, receiver: Kind, to: Stranger, taken: Sequence[Mapping[Way, Node]]
-) -> Iterator[Crossing]:
+def _virtual(ground: Ground, receiver: Kind, to: Stranger, taken: Sequence[Mapping[Way, Node]]) -> Iterator[Crossing]:
     """What passes to such an address from strangers and from other nodes."""
+    tables: list[Table]
     family, behind = to.family, Behind(to, receiver)
     for atom in ground.outside(family):
         source = Stranger(family, atom)
@@ -295,7 +290,7 @@ def _seen(
 ) -> Iterator[Crossing]:
     if share is None:
         return
-    for opened, (way, family, source, _), packets in _compared(tables[OLD], tables[NEW], lambda key: key[:2]):
+    for opened, (way, family, source, _), packets in _compared(share, tables[OLD], tables[NEW], lambda key: key[:2]):
         strangers = ground.strangers[NEW if opened else OLD][family]
         if behind.stranger.atom not in strangers or (isinstance(source, Stranger) and source.atom not in strangers):
             continue

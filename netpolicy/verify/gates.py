@@ -92,7 +92,7 @@ def _fixed(node: Node, asked: Mapping[Axis, int]) -> Node:
 
 
 def _as_written(sent_on: Node, greatest: int) -> Node:
-    """What was translated, as its sender wrote it: the original port is the port, the original destination the other."""
+    """What was translated, as its sender wrote it: by original port and destination."""
     cubes = []
     for box in boxes(sent_on):
         rest = dict(box)
@@ -153,6 +153,6 @@ def packet_of(node: Node, family: Family, ends: tuple[int, int], card: str, way:
         case Way.RECEIVED:
             return replace(found, in_interface=card)
         case Way.PUBLISHED:
-            written = {"original_destination": destination, "original_port": found.port}
-            return replace(found, in_interface=card, out_interface=BRIDGE, dnat=True, **written)
+            sent_on = replace(found, in_interface=card, out_interface=BRIDGE, dnat=True)
+            return replace(sent_on, original_destination=destination, original_port=found.port)
     assert_never(way)

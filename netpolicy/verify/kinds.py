@@ -26,7 +26,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Half:
-    """What one side says of the nodes of a kind: their class, their roles, and the atom of the address at each place."""
+    """What one side says of the nodes of a kind: class, roles, and the atom of the address at each place."""
 
     digest: str
     roles: tuple[str, ...]
