@@ -23,6 +23,7 @@ from netpolicy.policy.load import Place, Reader, Unreadable, load
 from netpolicy.policy.model import Policy
 from netpolicy.policy.names import collect
 from netpolicy.policy.resolve import may_follow, resolve
+from netpolicy.proof import Proved, Prover
 from netpolicy.registry import modules
 from netpolicy.securitygroups.inventory import inventory
 from netpolicy.securitygroups.lower import lower
@@ -180,6 +181,34 @@ class Pipeline:
                 found += limits
             yield Built(one.node_class, files), found
             progress(len(one.node_class.members))
+
+    @cached_property
+    def prover(self) -> Prover:
+        """Proves what was written; the policy must be sound."""
+        assert self.policy is not None
+        return Prover(self.policy)
+
+    def proved(self, built: Built) -> tuple[Proved, list[Diagnostic]]:
+        """What is proved of the files of a class, read back from their text, and how they differ from the policy."""
+        done, found = Proved(), list[Diagnostic]()
+        for target in targets():
+            home = f"nodes/{built.node_class.members[0]}"
+            files = {name: Source(f"{home}/{name}", built.files[name]) for name in target.files if name in built.files}
+            of_target, wrong = self.prover.prove(built.node_class, target, files)
+            done, found = done + of_target, found + wrong
+        return done, found
+
+    def proved_groups(self, files: Sequence[CloudFile]) -> tuple[int, list[Diagnostic]]:
+        """How many kinds of interfaces are proved to admit what the hosts do, in all clouds, and how others differ."""
+        done, found = 0, list[Diagnostic]()
+        by_name = {cloud.name: cloud for cloud in clouds()} if files else {}
+        classes = [one.node_class for one in self.plans]
+        for one in files:
+            if one.name in by_name:
+                source = Source(f"cloud/{one.file}", one.text)
+                kinds, wrong = self.prover.prove_groups(by_name[one.name], source, classes)
+                done, found = done + kinds, found + wrong
+        return done, found
 
     @cached_property
     def form(self) -> tuple[Form | None, list[Diagnostic]]:

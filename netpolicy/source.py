@@ -39,6 +39,11 @@ class Source:
         end = self.text.find("\n", start)
         return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
 
+    def whole_line(self, number: int) -> Span:
+        """The place of line `number` (from 1)."""
+        start = self.line_starts[number - 1]
+        return Span(self, start, start + len(self.line(number)))
+
 
 @dataclass(frozen=True, slots=True)
 class Span:

@@ -19,6 +19,7 @@ from netpolicy.diagnostic import Diagnostic, has_errors
 from netpolicy.pipeline import Built, CloudFile, Pipeline
 from netpolicy.policy.model import Policy, Statement
 from netpolicy.policy.seal import KEY, OPEN, sealed
+from netpolicy.proof import Proved
 
 BASELINE = (
     "loopback",
@@ -38,11 +39,12 @@ class Written:
     rules: int
     generation: str
     groups: int
+    proved: Proved
     found: tuple[Diagnostic, ...]
 
 
 class NotLoweredError(Exception):
-    """A target cannot say what the policy says; `found` tells why."""
+    """A target cannot say what the policy says, or did not say it; `found` tells why."""
 
     def __init__(self, found: list[Diagnostic]) -> None:
         super().__init__(f"{len(found)} findings")
@@ -50,21 +52,31 @@ class NotLoweredError(Exception):
 
 
 def write_build(pipeline: Pipeline, folder: Path, options: argparse.Namespace) -> Written:
-    """Writes all files of the build into an empty folder, a class at a time: memory holds the rules of one class."""
+    """Writes all files of the build into an empty folder, a class at a time: memory holds the rules of one class.
+
+    Each is proved before it is written: its text, read back, means the policy.
+    """
     policy = pipeline.policy
     assert policy is not None
     build = _Build(pipeline, policy, folder, options)
     clouds, found = pipeline.security_groups(options.cloud)
     if has_errors(found):
         raise NotLoweredError(found)
+    wrong = pipeline.proved_groups(clouds)[1]
     build.add_clouds(clouds, found)
+    proved = Proved()
     with _progress(len(policy.cluster.nodes), options) as progress:
         for built, found in pipeline.built():
             if has_errors(found):
                 raise NotLoweredError(found)
-            build.add(built)
+            of_class, differing = pipeline.proved(built)
+            proved, wrong = proved + of_class, wrong + differing
+            if not wrong:
+                build.add(built)
             progress(len(built.node_class.members))
-    return build.end()
+    if wrong:
+        raise NotLoweredError(wrong)
+    return build.end(proved)
 
 
 @contextmanager
@@ -120,13 +132,13 @@ class _Build:
         self.most = max(self.most, *(_rules(text) for name, text in built.files.items() if name.startswith("rules")))
         self._write_nodes(built, digest)
 
-    def end(self) -> Written:
+    def end(self, proved: Proved) -> Written:
         """Writes the manifest, the last file of all."""
         generation = _generation(self.class_of)
         (self.folder / MANIFEST).write_text(sealed(json_text(self._manifest(generation))), encoding="utf-8")
         form = self.pipeline.form[0] if self.clouds else None
         groups = len(form.groups) if form else 0
-        return Written(len(self.class_of), len(self.classes), self.most, generation, groups, self.found)
+        return Written(len(self.class_of), len(self.classes), self.most, generation, groups, proved, self.found)
 
     def _write_nodes(self, built: Built, digest: str) -> None:
         """A folder for each node of the class. There may be very many, so paths are plain texts here."""

@@ -1,5 +1,8 @@
 """Compiles a cluster and its policy into a build folder: rulesets for every node, and a manifest.
 
+What was compiled is read back from its text and proved before anything is written: every packet that the policy lets
+pass passes, and no other.
+
 The folder holds `classes/<digest>/` with rules.v4, rules.v6 and sets.ipset for nodes that nothing tells apart,
 `nodes/<node>/` with node.json and links to them, `cloud/` with the security groups of the whole cluster for OpenStack
 and AWS, and `manifest.json`. It is replaced whole or not at all.
@@ -9,13 +12,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from netpolicy.cli.build import Written
     from netpolicy.diagnostic import Diagnostic
     from netpolicy.pipeline import Pipeline
@@ -63,13 +63,13 @@ def run(options: argparse.Namespace) -> int:
     from netpolicy.cli.build import NotLoweredError
     from netpolicy.cli.files import read
     from netpolicy.cli.folder import OutputError
-    from netpolicy.cli.options import today
+    from netpolicy.cli.options import today, wrong_clouds
     from netpolicy.cli.tell import counted, tell, unreadable
     from netpolicy.diagnostic import error, has_errors
     from netpolicy.pipeline import InputError, Pipeline
     from netpolicy.targets import Options
 
-    wrong = _wrong_clouds(options.cloud)
+    wrong = wrong_clouds(options.cloud)
     if wrong is not None:
         print(f"error: {wrong[0]}\n  = hint: {wrong[1]}", file=sys.stderr)
         return UNUSABLE
@@ -97,15 +97,6 @@ def run(options: argparse.Namespace) -> int:
     if not options.quiet:
         print(_said(options.output, written))
     return status
-
-
-def _wrong_clouds(names: Sequence[str]) -> tuple[str, str] | None:
-    """What is wrong with the clouds that the command names, and what to do."""
-    from netpolicy.pipeline import unknown_cloud
-
-    if "none" in names and set(names) != {"none"}:
-        return "`--cloud none` stands beside the name of a cloud", "leave one of them out"
-    return next((wrong for name in names if name != "none" and (wrong := unknown_cloud(name)) is not None), None)
 
 
 def _told(pipeline: Pipeline) -> list[Diagnostic]:
@@ -136,6 +127,5 @@ def _said(target: str, build: Written) -> str:
 
     nodes, classes = many(build.nodes, "node"), many(build.classes, "class", "classes")
     rules, groups = many(build.rules, "rule"), f", {many(build.groups, 'security group')}" if build.groups else ""
-    return (
-        f"{Path(target)}: {nodes} in {classes}, {rules} at most on a node{groups}, generation {build.generation[:12]}"
-    )
+    most = f"{rules} at most on a node{groups}"
+    return f"{Path(target)}: {nodes} in {classes}, {most}: all proved, generation {build.generation[:12]}"

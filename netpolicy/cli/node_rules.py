@@ -109,6 +109,9 @@ def _built(pipeline: Pipeline, policy: Policy, node: Identity) -> Bundle:
     for built, limits in pipeline.built(of=node.node):
         if has_errors(limits):
             raise StoppedError(Ending.REFUSED, *limits)
+        _, differing = pipeline.proved(built)
+        if differing:
+            raise StoppedError(Ending.REFUSED, *differing)
         return bundle_of(replace(node, digest=built.digest), built.files, _statements(policy))
     raise AssertionError("every node has a class")
 

@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING
 from netpolicy.cli import UNUSABLE, WRONG
 from netpolicy.cli.files import read
 from netpolicy.diagnostic import Diagnostic, error, has_errors
+from netpolicy.node.bundle import FILES, Build
 from netpolicy.pipeline import InputError, Pipeline
 from netpolicy.policy.load import Place, Reader, Unreadable
 from netpolicy.source import Source
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from netpolicy.policy.cluster import Cluster
+    from netpolicy.policy.identity import Identity
     from netpolicy.verify.emitted import Emitted
 
 GIT = "git:"
@@ -110,7 +114,7 @@ class _WithPolicy(Pipeline):
         return replace(cluster, policy=reference), found
 
 
-def _day(options: argparse.Namespace):  # type: ignore[no-untyped-def]
+def _day(options: argparse.Namespace) -> date:
     from netpolicy.cli.options import today
 
     return options.as_of or today()
@@ -148,7 +152,6 @@ def _of_build(path: str) -> tuple[Emitted, list[tuple[str, str]]]:
     """What the files of a build folder say, each checked against its manifest."""
     import hashlib
 
-    from netpolicy.node.bundle import Build
     from netpolicy.node.stopped import StoppedError
     from netpolicy.policy.citation import of_manifest
     from netpolicy.readback import emitted_of
@@ -161,7 +164,7 @@ def _of_build(path: str) -> tuple[Emitted, list[tuple[str, str]]]:
             if node.digest not in rulesets:
                 rulesets[node.digest] = build.bundle(node.node).ruleset
             else:
-                _same_files(build, node.node, node.digest)
+                _same_files(build, node)
     except StoppedError as stopped:
         raise OperandError(WRONG if stopped.ending.value == WRONG else UNUSABLE, *stopped.found) from None
     try:
@@ -172,18 +175,15 @@ def _of_build(path: str) -> tuple[Emitted, list[tuple[str, str]]]:
     return emitted_of(nodes, rulesets, citations, ()), [(f"{path.rstrip('/')}/manifest.json", digest)]
 
 
-def _same_files(build: object, name: str, digest: str) -> None:
+def _same_files(build: Build, node: Identity) -> None:
     """The node's files are those of its class: the same on the disk, or checked byte by byte."""
-    from netpolicy.node.bundle import FILES, Build
-
-    assert isinstance(build, Build)
     for file in FILES:
         try:
-            here = (build.folder / "nodes" / name / file).stat()
-            there = (build.folder / "classes" / digest / file).stat()
+            here = (build.folder / "nodes" / node.node / file).stat()
+            there = (build.folder / "classes" / node.digest / file).stat()
             same = (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
         except OSError:
             same = False
         if not same:
-            build.bundle(name)
+            build.files(node)
             return

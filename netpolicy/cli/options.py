@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 
@@ -32,3 +33,12 @@ def add_day(parser: argparse.ArgumentParser) -> None:
         "--as-of", type=day_of, default=None, metavar="DATE", help="judge expiry on this day (UTC; default: today)"
     )
     parser.add_argument("--omit-expired", action="store_true", help="leave expired allows out instead of refusing them")
+
+
+def wrong_clouds(names: Sequence[str]) -> tuple[str, str] | None:
+    """What is wrong with the clouds that the command names, and what to do."""
+    from netpolicy.pipeline import unknown_cloud
+
+    if "none" in names and set(names) != {"none"}:
+        return "`--cloud none` stands beside the name of a cloud", "leave one of them out"
+    return next((wrong for name in names if name != "none" and (wrong := unknown_cloud(name)) is not None), None)

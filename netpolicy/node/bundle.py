@@ -123,6 +123,11 @@ class Build:
     def bundle(self, name: str) -> Bundle:
         """All that a node must load, checked against the manifest."""
         identity = self.identity(name)
+        return bundle_of(identity, self.files(identity), self.statements)
+
+    def files(self, identity: Identity) -> dict[str, str]:
+        """The texts that a node must load, checked against the manifest."""
+        name = identity.node
         try:
             digests = dict(self.manifest["classes"][identity.digest]["files"])
         except _BROKEN:
@@ -137,7 +142,21 @@ class Build:
                 self._refuse("NP755", f"`nodes/{name}/{file}` is no text")
         if class_digest(files) != identity.digest:
             self._refuse("NP755", f"the files of `{name}` are not those of its class")
-        return bundle_of(identity, files, self.statements)
+        return files
+
+    @property
+    def cloud_files(self) -> dict[str, tuple[str, str]]:
+        """The path and the text of each cloud's file by the name of the cloud, checked against the manifest."""
+        found: dict[str, tuple[str, str]] = {}
+        try:
+            listed = {name: (one["file"], one["sha256"]) for name, one in self.manifest["cloud"].items()}
+        except _BROKEN:
+            self._refuse("NP755", f"`{MANIFEST}` does not say what it holds for clouds")
+        for name, (path, digest) in listed.items():
+            data = self._bytes(path)
+            self._same(path, data, digest)
+            found[name] = (path, data.decode("utf-8", "surrogateescape"))
+        return found
 
     def _manifest(self) -> dict[str, Any]:
         try:

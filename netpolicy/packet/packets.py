@@ -65,7 +65,7 @@ def describe(packet: Packet) -> str:
         words += ["->", _endpoint(packet.family, packet.destination, packet.port)]
     words += ["in", packet.in_interface] if packet.in_interface else []
     words += ["out", packet.out_interface] if packet.out_interface else []
-    return f"{' '.join(words)}, {packet.state.value.lower()}{_translation(packet)}"
+    return f"{' '.join(words)}, {packet.state.value.lower()}{_translation(packet)}{_more(packet)}"
 
 
 def _endpoint(family: Family, address: int, port: int) -> str:
@@ -73,6 +73,14 @@ def _endpoint(family: Family, address: int, port: int) -> str:
     if not port:
         return text
     return f"[{text}]:{port}" if family == Family.V6 else f"{text}:{port}"
+
+
+def _more(packet: Packet) -> str:
+    """What is unusual about the packet, and the matches that are not modelled and hold for it."""
+    flags = [f"flags {packet.flags:#04x}"] if packet.protocol == Protocol.TCP and packet.flags != SYN else []
+    mac = [f"from {packet.mac.to_bytes(6, 'big').hex(':')}"] if packet.mac is not None else []
+    fragment = ["a later fragment"] if packet.fragment else []
+    return "".join(f", {one}" for one in (*flags, *mac, *fragment, *(f"where `{one}`" for one in sorted(packet.holds))))
 
 
 def _translation(packet: Packet) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # a node reads the rules of one target, and must start quickly
     from netpolicy.diagnostic import Diagnostic
     from netpolicy.flow.model import Plan
+    from netpolicy.packet.family import Family
+    from netpolicy.packet.grid import Grid
+    from netpolicy.packet.intervals import Intervals
     from netpolicy.packet.packets import Packet
+    from netpolicy.packet.packetset import PacketSet
     from netpolicy.securitygroups.inventory import Inventory, Stop
     from netpolicy.securitygroups.model import Form
-    from netpolicy.source import Source
+    from netpolicy.source import Source, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,18 @@ class Target(Protocol):
     def read(self, files: Mapping[str, Source]) -> tuple[Any, list[Diagnostic]]: ...
 
     def decide(self, ruleset: Any, packet: Packet) -> Any: ...
+
+    def deciding(self, ruleset: Any, packet: Packet, files: Mapping[str, Source]) -> Span | None:
+        """Where in the files the rule stands that decides; None where it is the end of a built-in chain."""
+
+    def admitted(self, ruleset: Any, grids: Mapping[Family, Grid] | None = None) -> PacketSet:
+        """The packets that the ruleset lets pass: `p in admitted(r)` exactly when `decide(r, p)` allows."""
+
+    def address_sets(self, ruleset: Any, family: Family) -> Iterable[Intervals]:
+        """Every set of addresses that the ruleset asks about: a grid for `admitted` must tell them apart."""
+
+    def size(self, ruleset: Any) -> int:
+        """How many rules there are."""
 
 
 class Cloud(Protocol):

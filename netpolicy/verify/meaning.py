@@ -12,7 +12,7 @@ from netpolicy.dsl.syntax import Verb
 from netpolicy.flow.model import NodeClass
 from netpolicy.packet import interfaces
 from netpolicy.packet.addresses import AddressSet
-from netpolicy.packet.diagram import TRUE, Node, complement, difference, intersection, union, union_all
+from netpolicy.packet.diagram import TRUE, Node, at, complement, difference, intersection, union, union_all
 from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.packet.grid import Atoms, Grid
 from netpolicy.packet.intervals import Intervals, canonical, covers, size
@@ -68,6 +68,18 @@ def meaning(policy: Policy, node_class: NodeClass, axes: Mapping[Family, Grid]) 
         here = _Here(policy, node_class, family, axes[family])
         found += [here.input(), here.forward(), here.output()]
     return tuple(found)
+
+
+def incoming(policy: Policy, node_class: NodeClass, grid: Grid, address: int) -> Node:
+    """The new flows that statements let in to one address of the node, whatever its state and interface."""
+    here = _Here(policy, node_class, grid.family, grid)
+    return at(here.ruled(here.received), Axis.DESTINATION.variable, grid.number(address))
+
+
+def outgoing(policy: Policy, node_class: NodeClass, grid: Grid, address: int) -> Node:
+    """The new flows that statements let out from one address of the node; all where egress is open."""
+    here = _Here(policy, node_class, grid.family, grid)
+    return at(here.ruled(here.sent), Axis.SOURCE.variable, grid.number(address)) if here.enforced else TRUE
 
 
 class _Here:

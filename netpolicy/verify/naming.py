@@ -46,9 +46,9 @@ class Naming:
 
     def changes(self, group: Group) -> Iterator[Change]:
         """The changes that a group is."""
-        return _Naming(
-            self.ground, self._strangers[_side(group)], self._universes[_side(group), group.like[0]], group
-        ).all()
+        share, opened, _ = group.like
+        side = NEW if opened else OLD
+        return _Naming(self.ground, self._strangers[side], self._universes[side, share], group).all()
 
 
 def _universes(ground: Ground, side: int, share: Share) -> list[tuple[Names, Names]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from netpolicy.dsl.syntax import Verb
 from netpolicy.flow.model import NodeClass
 from netpolicy.packet.diagram import FALSE, Node, difference, intersection
 from netpolicy.packet.family import FAMILIES, Family
@@ -12,8 +13,10 @@ from netpolicy.packet.grid import Atoms, Grid
 from netpolicy.packet.intervals import Intervals
 from netpolicy.packet.packets import Packet
 from netpolicy.packet.packetset import PacketSet
+from netpolicy.packet.ports import VALUE_BITS
+from netpolicy.policy.cluster import Address
 from netpolicy.policy.cluster import Node as ClusterNode
-from netpolicy.policy.model import Policy
+from netpolicy.policy.model import Policy, Statement
 from netpolicy.verify.meaning import Hook
 
 
@@ -44,6 +47,27 @@ def _witness(family: Family, found: Node, grids: Mapping[Family, Grid]) -> Packe
 def untold(known: Mapping[Family, Atoms], sets: Mapping[Family, Iterable[Intervals]]) -> dict[Family, list[Intervals]]:
     """Those of the sets that are no union of atoms."""
     return {family: [one for one in sets[family] if known[family].place(one) is None] for family in FAMILIES}
+
+
+def speaking(policy: Policy, verb: Verb, packet: Packet) -> list[Statement]:
+    """The statements with this verb that speak of the packet, or of what it was before its translation."""
+    source = (packet.family, packet.source)
+    ways = [((packet.family, packet.destination), packet.key)]
+    if packet.original_destination is not None and packet.original_port is not None:
+        original = packet.protocol << VALUE_BITS | packet.original_port
+        ways.append(((packet.family, packet.original_destination), original))
+    return [
+        one
+        for one in policy.of(verb)
+        if not one.to_self
+        and source in one.who.addresses
+        and any(_aims(one, destination) and (packet.family, key) in one.ports for destination, key in ways)
+    ]
+
+
+def _aims(one: Statement, destination: Address) -> bool:
+    virtual = ((each.family, each.address) for each in one.whom.virtual)
+    return destination in one.whom.addresses or destination in virtual
 
 
 def strays(policy: Policy, node_class: NodeClass, known: Mapping[Family, Atoms]) -> list[ClusterNode]:

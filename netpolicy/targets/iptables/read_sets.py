@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from netpolicy.diagnostic import Diagnostic, did_you_mean, error
 from netpolicy.packet.addresses import Family
-from netpolicy.packet.intervals import Interval, canonical
-from netpolicy.source import Source
+from netpolicy.packet.intervals import Interval, Intervals, canonical
+from netpolicy.source import Source, Span
 from netpolicy.targets.iptables import values
 from netpolicy.targets.iptables.rules import AddressList
 from netpolicy.targets.iptables.tokens import Line, Token, lines
@@ -18,6 +20,8 @@ FAMILIES = {"inet": Family.V4, "inet6": Family.V6}
 # They size the table and seed its hash; none of them says what is in the set.
 _SIZES = ("hashsize", "maxelem", "bucketsize", "initval")
 _REPEATABLE = ("-exist", "-!")
+# Members of one set in a row, as they are written mostly: many classes of nodes have the same sets.
+_BLOCK = re.compile(r"add (\S+) \S+ -exist\n(?:add \1 \S+ -exist\n)*")
 
 
 @dataclass(slots=True)
@@ -32,12 +36,47 @@ class _Set:
 def read_sets(source: Source, problems: list[Diagnostic]) -> tuple[AddressList, ...]:
     """The sets by name; every word that is not understood is a problem."""
     found: dict[str, _Set] = {}
-    for line in lines(source, problems):
+    for line in lines(source, problems, _Blocks(source.text, found).past):
         try:
             _read_line(line, found, problems)
         except MisreadError as misread:
             problems.append(misread.diagnostic)
     return tuple(AddressList(name, one.family, one.kind, canonical(one.members)) for name, one in sorted(found.items()))
+
+
+@dataclass(slots=True)
+class _Blocks:
+    """Takes members of a set that stand in rows, all at once where they are understood."""
+
+    text: str
+    found: dict[str, _Set]
+    odd: int = 0
+    """Where the rows end of which one is not understood: they are read word by word."""
+
+    def past(self, start: int) -> int:
+        """Where the rows of members that begin there end, when they are taken; else the start."""
+        block = _BLOCK.match(self.text, start) if start >= self.odd else None
+        one = self.found.get(block[1]) if block is not None else None
+        if block is None or one is None:
+            return start
+        members = _block_members(block[0], one.kind, one.family)
+        if members is None:
+            self.odd = block.end()
+            return start
+        one.members += members
+        return block.end()
+
+
+@lru_cache(maxsize=512)
+def _block_members(block: str, kind: str, family: Family) -> Intervals | None:
+    """The members that the rows add; None when one of them is not understood, and is to be read word by word."""
+    one = _Set(kind, family)
+    source = Source("", block)
+    words = (line.split(" ")[2] for line in block.splitlines())
+    try:
+        return canonical(_member(Token(word, Span(source, 0, 0)), one) for word in words)
+    except MisreadError:
+        return None
 
 
 def _read_line(line: Line, found: dict[str, _Set], problems: list[Diagnostic]) -> None:

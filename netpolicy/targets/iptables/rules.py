@@ -161,6 +161,9 @@ class Opaque:
     negated: bool = False
 
 
+Foreign = TcpFlags | SourceMac | Fragment | Opaque
+"""What only others write."""
+
 Match = (
     Network
     | AddressRange
@@ -174,10 +177,7 @@ Match = (
     | OriginalDestination
     | OriginalProtocol
     | Limit
-    | TcpFlags
-    | SourceMac
-    | Fragment
-    | Opaque
+    | Foreign
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from netpolicy.diagnostic import Diagnostic, error
@@ -40,17 +40,22 @@ class Line:
     tokens: list[Token]
 
 
-def lines(source: Source, problems: list[Diagnostic]) -> Iterator[Line]:
-    """Every line with words on it; a line whose quotes do not close is a problem and is not among them."""
+def lines(source: Source, problems: list[Diagnostic], skip: Callable[[int], int] | None = None) -> Iterator[Line]:
+    """Every line with words on it; a line whose quotes do not close is a problem and is not among them.
+
+    `skip` answers, for the offset at which a line begins, where to read on; lines before that are left out.
+    """
     returned = source.text.find("\r")
     if returned >= 0:
         place = Span(source, returned, returned + 1)
         hint = "write the file with Unix line ends; the restore tools keep a carriage return as part of the word"
         problems.append(error("NP601", "a carriage return in the text is not understood", place, hint=hint))
-    start = 0
+    start = wanted = 0
     for number, raw in enumerate(source.text.split("\n"), 1):
+        if skip is not None and start >= wanted:
+            wanted = skip(start)
         text = raw.rstrip("\r")
-        if text.strip(" \t") and not text.startswith("#"):
+        if start >= wanted and text.strip(" \t") and not text.startswith("#"):
             line = line_at(source, number, start, text, problems)
             if line is not None:
                 yield line
