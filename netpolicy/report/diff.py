@@ -223,14 +223,13 @@ def _entry(one: Change) -> dict[str, Any]:
 
 
 def _end(end: End) -> Mapping[str, Any]:
-    if end.nodes:
-        return {"name": end.name, "nodes": len(end.nodes), "of": end.whole, "names": list(end.nodes)}
     listed = [
         network_text(family, first, prefix)
         for family in FAMILIES
         for first, prefix in networks(family, end.addresses.of(family))[:_FLOWS]
     ]
-    return {"name": end.name, "addresses": listed}
+    told: dict[str, Any] = {"name": end.name, "addresses": listed} if listed else {"name": end.name}
+    return told | {"nodes": len(end.nodes), "of": end.whole, "names": list(end.nodes)} if end.nodes else told
 
 
 def _node(one: Identity) -> dict[str, Any]:

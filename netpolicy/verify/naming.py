@@ -120,18 +120,22 @@ class _Naming:
         self, stranger: Stranger, pairs: Sequence[tuple[Kind | Stranger, Behind]], hints: Collection[str]
     ) -> Iterator[Change]:
         """To an address that nodes receive without declaring it, as `nodes@ADDRESS`."""
-        first = self.ground.addresses(self.strangers.side, stranger).of(stranger.family)[0][0]
-        at = address_text(stranger.family, first)
+        held = self.ground.addresses(self.strangers.side, stranger)
+        text = address_text(stranger.family, held.of(stranger.family)[0][0])
+
+        def at(end: End) -> End:
+            return replace(end, name=f"{end.name}@{text}", addresses=held)
+
         known = {b.kind: b for _, b in pairs}
         coming: dict[Kind, set[Stranger]] = {}
         for a, b in pairs:
             if isinstance(a, Stranger):
                 coming.setdefault(b.kind, set()).add(a)
         for near, far, kinds, others in self._alike(coming, hints):
-            yield self._change(far, _at(near, at), [(a, known[b]) for b in kinds for a in others])
+            yield self._change(far, at(near), [(a, known[b]) for b in kinds for a in others])
         nodes = [(a, b.kind) for a, b in pairs if isinstance(a, Kind)]
         for source, destination, some in self._between(nodes, hints):
-            yield self._change(source, _at(destination, at), [(a, known[b]) for a, b in some])
+            yield self._change(source, at(destination), [(a, known[b]) for a, b in some])
 
     def _change(self, source: End, destination: End, pairs: Sequence[tuple[Side, Side]]) -> Change:
         share, opened, way = self.group.like
@@ -159,7 +163,3 @@ class _Naming:
 
 
 _PARTING = str.maketrans("(),&@", "     ")
-
-
-def _at(end: End, address: str) -> End:
-    return replace(end, name=f"{end.name}@{address}")
