@@ -5,8 +5,11 @@ It is written down once more on purpose: what is proved here shares nothing with
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import permutations
+
 from netpolicy.packet import interfaces
-from netpolicy.packet.diagram import FALSE, Node
+from netpolicy.packet.diagram import FALSE, Node, union_all
 from netpolicy.packet.family import Family
 from netpolicy.packet.grid import Grid
 from netpolicy.packet.intervals import Intervals
@@ -48,12 +51,15 @@ def icmp(family: Family) -> Node:
     return PacketSet.where(family, {Axis.KEY: keys}).of(family)
 
 
-def leases(family: Family, *, answers: bool) -> Node:
-    """DHCP: all answers of servers, or all requests of clients."""
-    client, server = _CLIENT_PORTS[family]
-    port, source_port = (client, server) if answers else (server, client)
-    keys = PortSet.ports(Protocol.UDP, [(port, port)]).of(family)
-    return PacketSet.where(family, {Axis.KEY: keys, Axis.SOURCE_PORT: ((source_port, source_port),)}).of(family)
+@cache
+def always(family: Family) -> Node:
+    """New packets that some nodes let pass whatever their policy says: icmp as above, DHCP between any two."""
+    asked = [icmp(family)]
+    for port, source_port in permutations(_CLIENT_PORTS[family]):
+        keys = PortSet.ports(Protocol.UDP, [(port, port)]).of(family)
+        box = {Axis.KEY: keys, Axis.SOURCE_PORT: ((source_port, source_port),)}
+        asked.append(PacketSet.where(family, box).of(family))
+    return union_all(asked)
 
 
 def dhcp(family: Family, grid: Grid, *, leased: bool, answers: bool) -> Node:

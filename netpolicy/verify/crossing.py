@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from netpolicy.packet.addresses import AddressSet
-from netpolicy.packet.diagram import FALSE, TRUE, Node, at, difference, intersection, union, union_all
+from netpolicy.packet.diagram import FALSE, TRUE, Node, at, difference, intersection, union_all
 from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.packet.intervals import canonical
 from netpolicy.packet.packetset import Axis
@@ -140,10 +140,10 @@ Key = tuple[Way, Family, Who, Who]
 Table = dict[Key, Node]
 
 
-def _compared(share: Share, old: Table, new: Table, like: Callable[[Key], object]) -> Iterator[tuple[bool, Key, Node]]:
+def _compared(old: Table, new: Table, like: Callable[[Key], object]) -> Iterator[tuple[bool, Key, Node]]:
     """What passes on one side alone. A place that the other side has not is compared with all places there.
 
-    What is always open is left out; of nodes of one side alone, DHCP is as well.
+    What is always open, or is where addresses are leased, is left out.
     """
     for opened, here, there in ((True, new, old), (False, old, new)):
         for key, passing in here.items():
@@ -152,9 +152,7 @@ def _compared(share: Share, old: Table, new: Table, like: Callable[[Key], object
                 known = union_all(rest for other, rest in there.items() if like(other) == like(key))
             if known is passing:
                 continue
-            packets = difference(difference(passing, known), baseline.icmp(key[1]))
-            if share is not Share.KEPT:
-                packets = difference(packets, baseline.leases(key[1], answers=key[0] is not Way.SENT))
+            packets = difference(difference(passing, known), baseline.always(key[1]))
             if packets is not FALSE:
                 yield opened, key, packets
 
@@ -164,7 +162,7 @@ def _between(ground: Ground, sender: Kind, receiver: Kind) -> Iterator[Crossing]
     if share is None:
         return
     old, new = (_pair_table(ground, side, sender.halves[side], receiver.halves[side]) for side in SIDES)
-    for opened, (way, family, source, destination), packets in _compared(share, old, new, lambda key: key[0]):
+    for opened, (way, family, source, destination), packets in _compared(old, new, lambda key: key[0]):
         assert isinstance(source, Place) and isinstance(destination, Place)
         yield Crossing(share, opened, way, family, sender, receiver, packets, source, destination)
 
@@ -187,7 +185,7 @@ def _from_strangers(ground: Ground, receiver: Kind) -> Iterator[Crossing]:
     share = share_of(receiver)
     assert share is not None
     old, new = (_strangers_table(ground, side, receiver.halves[side]) for side in SIDES)
-    for opened, (way, family, source, destination), packets in _compared(share, old, new, lambda key: key[:3]):
+    for opened, (way, family, source, destination), packets in _compared(old, new, lambda key: key[:3]):
         assert isinstance(source, Stranger) and isinstance(destination, Place)
         if source.atom not in ground.strangers[NEW if opened else OLD][family]:
             continue
@@ -212,7 +210,7 @@ def _to_strangers(ground: Ground, sender: Kind) -> Iterator[Crossing]:
     share = share_of(sender)
     assert share is not None
     old, new = (_sent_table(ground, side, sender.halves[side]) for side in SIDES)
-    for opened, (way, family, source, destination), packets in _compared(share, old, new, lambda key: (key[1], key[3])):
+    for opened, (way, family, source, destination), packets in _compared(old, new, lambda key: (key[1], key[3])):
         assert isinstance(source, Place) and isinstance(destination, Stranger)
         if destination.atom not in ground.strangers[NEW if opened else OLD][family]:
             continue
@@ -250,8 +248,7 @@ def _taken(ground: Ground, side: int, receiver: Half | None, to: Stranger) -> di
     for way in RECEIVING if receiver is not None and receiver.cards else ():
         assert receiver is not None
         into = ground.gates[side].into(receiver.digest, to.family, receiver.cards[0], way)
-        always = union(baseline.icmp(to.family), baseline.leases(to.family, answers=True))
-        found[way] = difference(at(into, Axis.DESTINATION.variable, to.atom), always)
+        found[way] = difference(at(into, Axis.DESTINATION.variable, to.atom), baseline.always(to.family))
     return found
 
 
@@ -290,7 +287,7 @@ def _seen(
 ) -> Iterator[Crossing]:
     if share is None:
         return
-    for opened, (way, family, source, _), packets in _compared(share, tables[OLD], tables[NEW], lambda key: key[:2]):
+    for opened, (way, family, source, _), packets in _compared(tables[OLD], tables[NEW], lambda key: key[:2]):
         strangers = ground.strangers[NEW if opened else OLD][family]
         if behind.stranger.atom not in strangers or (isinstance(source, Stranger) and source.atom not in strangers):
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from netpolicy.packet.family import FAMILIES, Family
@@ -70,10 +70,7 @@ class Asker:
         wires, strangers, virtual = {}, {}, {}
         for family in FAMILIES:
             ported = {(one.protocol, one.port) for ground in grounds for one in ground.wires[family]}
-            wires[family] = [
-                Wire(number, port, 40000 if number in PORTED else 0)
-                for number, port in sorted(ported)
-            ]
+            wires[family] = [Wire(number, port, 40000 if number in PORTED else 0) for number, port in sorted(ported)]
             known = sorted({address for ground in grounds for address in ground.addresses[family]})
             strangers[family] = [address for address in known if (family, address) not in held]
             named = {at.address for ground in grounds for at in ground.virtual}
@@ -112,14 +109,18 @@ class Asker:
         self, receiver: Node, family: Family, own: int, card: str, name: str
     ) -> Iterator[tuple[Flow, list[tuple[str, Packet]]]]:
         ends: list[tuple[Node | None, int]] = [(None, one) for one in self.strangers[family]]
-        ends += [(node, one) for node in self.nodes if node is not receiver for its, one in node.addresses if its is family]
+        ends += [
+            (node, one) for node in self.nodes if node is not receiver for its, one in node.addresses if its is family
+        ]
         for sender, source in ends:
             for packet in self._packets(family, source, own):
                 comes = replace(packet, in_interface=card)
                 sent_on = replace(
                     comes, out_interface=BRIDGE, dnat=True, original_destination=own, original_port=packet.port
                 )
-                goes = [] if sender is None else [(sender.name, replace(packet, out_interface=sender.interfaces[0].name))]
+                goes = (
+                    [] if sender is None else [(sender.name, replace(packet, out_interface=sender.interfaces[0].name))]
+                )
                 who = source if sender is None else sender.name
                 yield (Way.RECEIVED, family, who, name, packet.key), [(receiver.name, comes), *goes]
                 if packet.protocol in PORTED:
@@ -147,7 +148,7 @@ def holds(change: Change, flow: Flow) -> bool:
     return comes and name in change.destination.nodes and not change.destination.addresses
 
 
-@settings(max_examples=60, suppress_health_check=SLOW, deadline=None)
+@settings(max_examples=25, suppress_health_check=SLOW, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(pairs())
 def test_diff_is_what_the_specification_says_changed(pair: tuple[Case, Case]) -> None:
     old, new = pair
@@ -162,7 +163,7 @@ def test_diff_is_what_the_specification_says_changed(pair: tuple[Case, Case]) ->
         assert said == expected, (told, sorted(map(str, said ^ expected))[:5])
 
 
-@settings(max_examples=60, suppress_health_check=SLOW, deadline=None)
+@settings(max_examples=40, suppress_health_check=SLOW, deadline=None)
 @given(cases(count=0), st.booleans())
 def test_a_cluster_does_not_differ_from_itself(case: Case, inline: bool) -> None:
     assert not diff(emitted(case, inline=inline), emitted(case, inline=inline))
@@ -174,7 +175,7 @@ def test_other_text_of_the_same_meaning_changes_no_flow(case: Case) -> None:
     assert not diff(emitted(case), emitted(case, inline=True)).changes
 
 
-@settings(max_examples=60, suppress_health_check=SLOW, deadline=None)
+@settings(max_examples=40, suppress_health_check=SLOW, deadline=None)
 @given(st.one_of(pairs(), st.tuples(cases(count=0), cases(count=0))))
 def test_what_one_way_opens_the_other_closes(pair: tuple[Case, Case]) -> None:
     old, new = (emitted(case) for case in pair)
