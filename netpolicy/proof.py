@@ -68,24 +68,37 @@ class Prover:
     ) -> tuple[Proved, list[Diagnostic]]:
         """What is proved of the files of a class, and an error for each difference from the policy."""
         ruleset, found = target.read(files)
-        if ruleset is not None:
-            try:
-                with limited(self.steps):
-                    found = list(self._judged(node_class, target, ruleset, files))
-            except SpentError as spent:
-                found = [_gave_up(node_class, spent)]
-        if found or ruleset is None:
-            return Proved(), found
-        return Proved(len(node_class.members), 1, target.size(ruleset)), []
+        return (Proved(), found) if ruleset is None else self.judge(node_class, target, ruleset, files)
+
+    def judge(
+        self,
+        node_class: NodeClass,
+        target: Target,
+        ruleset: object,
+        files: Mapping[str, Source],
+        families: Sequence[Family] = FAMILIES,
+    ) -> tuple[Proved, list[Diagnostic]]:
+        """What is proved of a ruleset that was read from the files, for the packets of these families."""
+        try:
+            with limited(self.steps):
+                found = list(self._judged(node_class, target, ruleset, files, families))
+        except SpentError as spent:
+            found = [_gave_up(node_class, spent)]
+        return (Proved(), found) if found else (Proved(len(node_class.members), 1, target.size(ruleset)), [])
 
     def _judged(
-        self, node_class: NodeClass, target: Target, ruleset: object, files: Mapping[str, Source]
+        self,
+        node_class: NodeClass,
+        target: Target,
+        ruleset: object,
+        files: Mapping[str, Source],
+        families: Sequence[Family],
     ) -> Iterator[Diagnostic]:
         unknown = untold(self.known, {family: target.address_sets(ruleset, family) for family in FAMILIES})
         known = atoms(self.policy, unknown) if any(unknown.values()) else self.known
         axes = grids(known, node_class.own)
-        admitted = target.admitted(ruleset, axes)
-        for one in differences(meaning(self.policy, node_class, axes), admitted, axes):
+        hooks = [one for one in meaning(self.policy, node_class, axes) if one.family in families]
+        for one in differences(hooks, target.admitted(ruleset, axes), axes):
             place = target.deciding(ruleset, one.witness, files)
             verb = "lets it pass" if one.opened else "refuses it"
             yield self._told(node_class, one, None if place is None else Label(place, f"this rule {verb}"))

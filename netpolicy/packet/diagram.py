@@ -194,6 +194,12 @@ def boxes(a: Node) -> Iterator[dict[Variable, Intervals]]:
             yield {a.variable: values, **box}
 
 
+def forget() -> None:
+    """What was worked out is worked out again when it is asked again; no set changes."""
+    for known in (complement, without, at, _union, _intersection, _overlaps):
+        known.cache_clear()
+
+
 @lru_cache(maxsize=_CACHED)
 def _union(a: Node, b: Node) -> Node:
     spend()

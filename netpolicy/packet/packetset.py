@@ -63,8 +63,17 @@ _LAST = {
 }
 NO_PORT = VALUE_LAST + 1
 NO_MAC = MAC_LAST + 1
-_USUAL = {Axis.IN_INTERFACE: interfaces.NONE, Axis.OUT_INTERFACE: interfaces.NONE, Axis.ORIGINAL_PORT: NO_PORT}
-_USUAL |= {Axis.KEY: 6 << VALUE_BITS | 80, Axis.SOURCE_PORT: 40000, Axis.FLAGS: SYN, Axis.MAC: NO_MAC}
+_ETH0 = interfaces.number("eth0")
+_USUAL: Mapping[Axis, tuple[int, ...]] = {
+    Axis.IN_INTERFACE: (interfaces.NONE, _ETH0),
+    Axis.OUT_INTERFACE: (interfaces.NONE, _ETH0),
+    Axis.KEY: (6 << VALUE_BITS | 80,),
+    Axis.ORIGINAL_PORT: (NO_PORT,),
+    Axis.SOURCE_PORT: (40000,),
+    Axis.FLAGS: (SYN,),
+    Axis.MAC: (NO_MAC,),
+}
+"""What a witness has where it may, the first of these that is possible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,13 +251,14 @@ def _flows(family: Family, sources: Intervals, destinations: Intervals, keys: In
 
 def _chosen(node: Node, no_original: int) -> dict[Variable, Intervals]:
     """The values of one way to a member: the usual ones where these are possible."""
-    usually = {**_USUAL, Axis.ORIGINAL_DESTINATION: no_original}
+    usual = {**_USUAL, Axis.ORIGINAL_DESTINATION: (no_original,)}
     found: dict[Variable, Intervals] = {}
     while node.edges:
-        usual = usually.get(Axis(node.variable[0]), 0)
         ways = [(values, rest) for values, rest in node.edges if rest is not FALSE]
-        values, rest = next((way for way in ways if contains(way[0], usual)), ways[0])
-        found[node.variable] = ((usual, usual),) if contains(values, usual) else values
+        wanted = usual.get(Axis(node.variable[0]), (0,))
+        likely = ((one, way) for one in wanted for way in ways if contains(way[0], one))
+        value, (values, rest) = next(likely, (None, ways[0]))
+        found[node.variable] = values if value is None else ((value, value),)
         node = rest
     return found
 
@@ -266,7 +276,7 @@ def _packet(family: Family, chosen: Mapping[Variable, Intervals], grid: Grid | N
         number = value(axis, 0 if grid is None else grid.every[0][0])
         return number if grid is None else grid.address(number)
 
-    key = value(Axis.KEY, _USUAL[Axis.KEY])
+    key = value(Axis.KEY, _USUAL[Axis.KEY][0])
     none = last(Axis.ORIGINAL_DESTINATION, family, grid)
     port, mac = value(Axis.ORIGINAL_PORT, NO_PORT), value(Axis.MAC, NO_MAC)
     source_port = chosen.get(Axis.SOURCE_PORT.variable)

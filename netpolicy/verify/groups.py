@@ -57,7 +57,8 @@ def group_differences(
     class_of = {name: one for one in classes for name in one.members}
     nodes = {node.name: node for node in policy.cluster.nodes}
     for passing in listed:
-        firsts = {id(class_of[name]): name for name in reversed(passing.attachment.nodes)}
+        known_nodes = [name for name in reversed(passing.attachment.nodes) if name in class_of]
+        firsts = {id(class_of[name]): name for name in known_nodes}
         for name in firsts.values():
             axes = grids(known, class_of[name].own)
             cards = (card for card in nodes[name].interfaces if card.name == passing.attachment.interface)

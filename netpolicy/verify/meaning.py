@@ -145,7 +145,8 @@ class _Here:
         comes = some if only in (Axis.IN_INTERFACE, None) else none
         goes = some if only in (Axis.OUT_INTERFACE, None) else none
         ends = {Axis.SOURCE: self.grid.every, Axis.DESTINATION: self.grid.every}
-        box = {Axis.IN_INTERFACE: comes, Axis.OUT_INTERFACE: goes, **ends}
+        # Connection tracking puts fragments together before any rule sees them.
+        box = {Axis.IN_INTERFACE: comes, Axis.OUT_INTERFACE: goes, Axis.FRAGMENT: ((0, 0),), **ends}
         nowhere = self.grid.last + 1
         untouched = {
             Axis.TRANSLATED: ((0, 0),),

@@ -42,7 +42,7 @@ def test_compile_says_what_it_wrote(run: Run) -> None:
     generation = json.loads(Path("build/manifest.json").read_text(encoding="utf-8"))["generation"]
     most = max(text.read_text(encoding="utf-8").count("\n-A ") for text in Path("build").glob("classes/*/rules.*"))
     rules = f"{most} rules at most on a node, 3 security groups"
-    said = f"build: 3 nodes in 2 classes, {rules}, generation {generation[:12]}\n"
+    said = f"build: 3 nodes in 2 classes, {rules}: all proved, generation {generation[:12]}\n"
     assert (outcome.status, outcome.out, outcome.err) == (0, said, "")
 
 

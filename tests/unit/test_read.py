@@ -238,7 +238,7 @@ def test_what_the_kernel_prints_back_equals_what_was_written(backend: str) -> No
 
 
 def test_saved_text_holds_every_match_and_target() -> None:
-    """The comparison with the kernel's text is empty for what the texts do not contain."""
+    """The comparison with the kernel's text is empty for what the texts do not contain; some only others write."""
     ruleset = understood(saved("legacy", "kernel"))
     rules = [rule for side in (ruleset.v4, ruleset.v6) for chain in side.chains for rule in chain.rules]
     assert {type(match) for rule in rules for match in rule.matches} == set(Match.__args__) - set(Foreign.__args__)

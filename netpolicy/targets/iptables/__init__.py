@@ -47,10 +47,10 @@ class Iptables:
         return decide(ruleset, packet)
 
     def deciding(self, ruleset: Ruleset, packet: Packet, files: Mapping[str, Source]) -> Span | None:
-        from netpolicy.targets.iptables.decide import decide
+        from netpolicy.targets.iptables.decide import deciding
         from netpolicy.targets.iptables.read import RULES
 
-        rule = decide(ruleset, packet).why[-1].rule
+        rule = deciding(ruleset, packet)
         return None if rule is None else files[RULES[packet.family]].whole_line(rule.line)
 
     def admitted(self, ruleset: Ruleset, grids: Mapping[Family, Grid] | None = None) -> PacketSet:

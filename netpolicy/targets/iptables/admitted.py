@@ -68,6 +68,8 @@ HOOKS: Mapping[str, Mapping[Axis, Intervals]] = {
 _CONNECTED = state(State.NEW, State.ESTABLISHED, State.RELATED)
 _EVERY_KEY: Intervals = ((0, PORT_SPACE_LAST),)
 _PORTED = PortSet.union_all([PortSet.protocol(number) for number in PROTOCOLS_WITH_PORTS]).v4
+_FIRST: tuple[Axis, Intervals] = (Axis.FRAGMENT, ((0, 0),))
+"""Only a first fragment has ports, flags and a type."""
 _TCP = PortSet.protocol(TCP).v4
 
 
@@ -217,7 +219,7 @@ class _Walk:
                 return [(Axis.STATE, _CONNECTED), (Axis.KEY, keys)]
             case TcpFlags(mask, wanted, negated):
                 flags = canonical((one, one) for one in range(256) if (one & mask == wanted) != negated)
-                return [(Axis.KEY, _TCP), (Axis.FLAGS, flags)]
+                return [(Axis.KEY, _TCP), (Axis.FLAGS, flags), _FIRST]
             case SourceMac(address, negated):
                 carried = _turned(((0, last(Axis.MAC, self.family) - 1),), ((address, address),), negated=negated)
                 return [(Axis.MAC, carried)]
@@ -275,12 +277,16 @@ def _ported(family: Family, match: ProtocolIs | IcmpIs | PortIn) -> Sequence[tup
             return [(Axis.KEY, _turned(_EVERY_KEY, PortSet.protocol(number).v4, negated=negated))]
         case IcmpIs(kind, code, negated):
             some, every = PortSet.icmp(family, kind, code), PortSet.icmp_any(family)
-            return [(Axis.KEY, _turned(every.of(family), some.of(family), negated=negated))]
+            return [(Axis.KEY, _turned(every.of(family), some.of(family), negated=negated)), _FIRST]
         case PortIn(Side.SOURCE, ports, negated):
-            return [(Axis.KEY, _PORTED), (Axis.SOURCE_PORT, _turned(((0, VALUE_LAST),), ports, negated=negated))]
+            return [
+                (Axis.KEY, _PORTED),
+                (Axis.SOURCE_PORT, _turned(((0, VALUE_LAST),), ports, negated=negated)),
+                _FIRST,
+            ]
         case PortIn(Side.DESTINATION, ports, negated):
             some_ports = PortSet.union_all([PortSet.ports(number, ports) for number in PROTOCOLS_WITH_PORTS]).v4
-            return [(Axis.KEY, _turned(_PORTED, some_ports, negated=negated))]
+            return [(Axis.KEY, _turned(_PORTED, some_ports, negated=negated)), _FIRST]
     raise AssertionError(match)
 
 

@@ -114,6 +114,12 @@ def decide(ruleset: Ruleset, packet: Packet) -> Decision:
                 return _policy(built_in, why)
 
 
+def deciding(ruleset: Ruleset, packet: Packet) -> Rule | None:
+    """The last rule on the packet's way that ended it or sent it back; None when it only ran out of chains."""
+    last = next((step.rule for step in reversed(decide(ruleset, packet).why) if step.rule is not None), None)
+    return None if last is None or isinstance(last.target, Jump | Goto) else last
+
+
 def hook(packet: Packet) -> str:
     """The built-in chain that the packet meets: it comes in, goes out, or does both."""
     match bool(packet.in_interface), bool(packet.out_interface):
@@ -148,7 +154,7 @@ def matches(ruleset: Ruleset, match: Match, packet: Packet) -> bool:
         case OriginalPort() | OriginalDestination() | OriginalProtocol():
             return _has_original(match, packet)
         case TcpFlags(mask, wanted, negated):
-            return packet.protocol == TCP and (packet.flags & mask == wanted) != negated
+            return packet.protocol == TCP and not packet.fragment and (packet.flags & mask == wanted) != negated
         case SourceMac(address, negated):
             # xt_mac answers no for a packet without an Ethernet header, negated or not.
             return packet.mac is not None and (packet.mac == address) != negated
@@ -209,8 +215,8 @@ def _is_interface(asked: str, name: str) -> bool:
 
 
 def _has_port(match: PortIn, packet: Packet) -> bool:
-    """A packet without ports has none inside and none outside of the list."""
-    if packet.protocol not in PROTOCOLS_WITH_PORTS:
+    """A packet without ports, as a later fragment is, has none inside and none outside of the list."""
+    if packet.protocol not in PROTOCOLS_WITH_PORTS or packet.fragment:
         return False
     port = packet.source_port if match.side is Side.SOURCE else packet.port
     return intervals.contains(match.ports, port) != match.negated
@@ -218,7 +224,7 @@ def _has_port(match: PortIn, packet: Packet) -> bool:
 
 def _has_icmp_type(match: IcmpIs, packet: Packet) -> bool:
     """A packet that is not ICMP of its family has no type, neither this nor another."""
-    if packet.protocol != ICMP[packet.family]:
+    if packet.protocol != ICMP[packet.family] or packet.fragment:
         return False
     same_type = packet.port >> 8 == match.type
     same_code = match.code in (None, packet.port & 0xFF)

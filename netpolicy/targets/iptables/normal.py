@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from netpolicy.packet.intervals import canonical
 from netpolicy.targets.iptables.rules import (
+    Chain,
     Interface,
     Limit,
     Match,
@@ -47,12 +48,17 @@ def _normal(matches: tuple[Match, ...]) -> tuple[Match, ...]:
 
 def normal_table(table: Table) -> Table:
     """The table with normal matches; the built-in chains first, the others by name."""
+    chains = (replace(chain, rules=tuple(_normal_rule(rule) for rule in chain.rules)) for chain in table.chains)
+    return replace(table, chains=in_order(chains))
+
+
+def in_order(chains: Iterable[Chain]) -> tuple[Chain, ...]:
+    """The built-in chains first, the others by name."""
 
     def place(name: str) -> tuple[int, str]:
         return (BUILT_IN.index(name) if name in BUILT_IN else len(BUILT_IN), name)
 
-    chains = (replace(chain, rules=tuple(_normal_rule(rule) for rule in chain.rules)) for chain in table.chains)
-    return replace(table, chains=tuple(sorted(chains, key=lambda chain: place(chain.name))))
+    return tuple(sorted(chains, key=lambda chain: place(chain.name)))
 
 
 def _normal_rule(rule: Rule) -> Rule:

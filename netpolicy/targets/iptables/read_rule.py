@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from netpolicy.diagnostic import Diagnostic, did_you_mean, error
@@ -33,9 +34,6 @@ from netpolicy.targets.iptables.rules import (
     Log,
     Mark,
     Match,
-    OriginalDestination,
-    OriginalPort,
-    OriginalProtocol,
     ProtocolIs,
     Reject,
     Return,
@@ -49,8 +47,8 @@ from netpolicy.targets.iptables.values import MisreadError
 COUNTERS = re.compile(r"\[[0-9]+:[0-9]+\]")
 TARGETS = ("ACCEPT", "DROP", "LOG", "REJECT", "RETURN")
 _WITHOUT_CONNECTION = frozenset({"INVALID", "UNTRACKED"})
-# The tools refuse them, since such a packet has no such interface.
-_NO_INTERFACE = {("INPUT", "-o"): "leaves", ("OUTPUT", "-i"): "enters"}
+NO_INTERFACE = {("INPUT", "-o"): "leaves", ("OUTPUT", "-i"): "enters"}
+"""Options that the tools refuse in a built-in chain, since no packet there has such an interface."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +60,7 @@ class RuleText:
     rule: Rule | None
     goes_to: Token | None
     sets: tuple[Token, ...]
+    further: tuple[Rule, ...] = ()  # of a line that stands for several, as only others write them
 
 
 AUTHENTICATION = "ah"
@@ -87,6 +86,19 @@ def read_rule(line: Line, family: Family, problems: list[Diagnostic]) -> RuleTex
         problems.append(error("NP601", f"`{place.text}` is no rule of a chain", place.span, hint=hint))
         return None
     return _RuleReader(line, words[1], words[2:], family, problems).read()
+
+
+def passing_unseen(found: Sequence[Value]) -> frozenset[str]:
+    """The states whose packets pass a conntrack match with these options before all of them are looked at.
+
+    xt_conntrack ends after the state where a packet has no connection, so the other options of the same `-m` would not
+    be looked at.
+    """
+    states = [value for value in found if isinstance(value, StateIn)]
+    if not states or len(found) == 1:
+        return frozenset()
+    (state,) = states
+    return _WITHOUT_CONNECTION - state.states if state.negated else _WITHOUT_CONNECTION & state.states
 
 
 class _RuleReader:
@@ -198,8 +210,8 @@ class _RuleReader:
         given = tuple(self._value(word, option.free) for _ in range(option.values))
         if negated and not option.negatable:
             raise MisreadError(word, f"`{word.text}` cannot be negated", "leave out the `!`")
-        if (self.chain.text, word.text) in _NO_INTERFACE:
-            verb = _NO_INTERFACE[self.chain.text, word.text]
+        if (self.chain.text, word.text) in NO_INTERFACE:
+            verb = NO_INTERFACE[self.chain.text, word.text]
             raise MisreadError(
                 word, f"`{word.text}` in `{self.chain.text}` is refused", f"no packet there {verb} by one"
             )
@@ -271,19 +283,12 @@ class _RuleReader:
             self._refuse("NP601", module.token, "`-m limit` has no rate", "write `--limit RATE`")
 
     def _check_conntrack(self, module: _Module) -> None:
-        """A state that holds without a connection stands in a conntrack match of its own.
-
-        xt_conntrack ends after the state where a packet has no connection, so the other options of the same `-m` would
-        not be looked at.
-        """
-        found = [value for _, value in module.options.values()]
-        others = [value for value in found if isinstance(value, OriginalPort | OriginalDestination | OriginalProtocol)]
-        for state in (value for value in found if isinstance(value, StateIn)):
-            lost = _WITHOUT_CONNECTION - state.states if state.negated else _WITHOUT_CONNECTION & state.states
-            if others and lost:
-                hint = "give the state and the rest each their own `-m conntrack`"
-                text = f"packets in state {' and '.join(sorted(lost))} would pass the rest of this match unseen"
-                self._refuse("NP602", module.options["--ctstate"][0].value, text, hint)
+        """A state that holds without a connection stands in a conntrack match of its own."""
+        lost = passing_unseen([value for _, value in module.options.values()])
+        if lost:
+            hint = "give the state and the rest each their own `-m conntrack`"
+            text = f"packets in state {' and '.join(sorted(lost))} would pass the rest of this match unseen"
+            self._refuse("NP602", module.options["--ctstate"][0].value, text, hint)
 
     def _refuse(self, code: str, word: Token, message: str, hint: str) -> None:
         self.problems.append(error(code, message, word.span, hint=hint))

@@ -79,6 +79,27 @@ def _block_members(block: str, kind: str, family: Family) -> Intervals | None:
         return None
 
 
+def readable_sets(source: Source, problems: list[Diagnostic]) -> tuple[AddressList, ...]:
+    """Those sets of a text by others that are plain lists of addresses; a line of no set at all is a problem.
+
+    A set of another type, or with members that time out or are exceptions, is left out as a whole.
+    """
+    texts: dict[str, list[str]] = {}
+    for line in lines(source, problems, windows=True):
+        words = [word for word in line.tokens if word.text not in _REPEATABLE]
+        if len(words) < 3 or words[0].text not in ("create", "add"):
+            hint = "a line is `create NAME TYPE …` or `add NAME MEMBER`"
+            problems.append(error("NP601", f"`{line.tokens[0].text}` is not understood", line.span, hint=hint))
+            continue
+        texts.setdefault(words[1].text, []).append(line.span.text)
+    known: list[AddressList] = []
+    for text in texts.values():
+        strange: list[Diagnostic] = []
+        found = read_sets(Source(source.name, "\n".join(text)), strange)
+        known += [] if strange else found
+    return tuple(sorted(known, key=lambda one: one.name))
+
+
 def _read_line(line: Line, found: dict[str, _Set], problems: list[Diagnostic]) -> None:
     words = [word for word in line.tokens if word.text not in _REPEATABLE]
     if not words or words[0].text not in ("create", "add"):

@@ -35,12 +35,21 @@ def unsound(chains: Chains, family: Family, sets: Mapping[str, AddressList]) -> 
     yield from _running_out(chains)
 
 
+def astray(chains: Chains) -> Iterator[Diagnostic]:
+    """One error for each target that no table may have: a name that leads nowhere, or a way back."""
+    for chain in chains.values():
+        for rule in chain.rules:
+            yield from _unknown_chain(rule, chains)
+    yield from _loops(chains)
+
+
 def _unknown_chain(rule: RuleText, chains: Chains) -> Iterator[Diagnostic]:
     word = rule.goes_to
-    if word and word.text in BUILT_IN:
+    chain = chains.get(word.text) if word else None
+    if word and (word.text in BUILT_IN or (chain and chain.policy)):
         hint = "only the kernel enters a built-in chain"
         yield error("NP602", f"built-in chain `{word.text}` as a target", word.span, hint=hint)
-    elif word and word.text not in chains:
+    elif word and chain is None:
         hint = did_you_mean(word.text, [*chains, *TARGETS]) or f"declare it with `:{word.text} - [0:0]`"
         yield error("NP602", f"`{word.text}` is neither a declared chain nor a known target", word.span, hint=hint)
 

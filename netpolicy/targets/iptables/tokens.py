@@ -22,6 +22,8 @@ class Token:
 
     def pieces(self, separator: str) -> list[Token]:
         """The parts between separators, each at its own place."""
+        if separator not in self.text:
+            return [self]
         if self.span.text != self.text:
             return [Token(text, self.span, self.quoted) for text in self.text.split(separator)]
         found, start = [], self.span.start
@@ -40,12 +42,15 @@ class Line:
     tokens: list[Token]
 
 
-def lines(source: Source, problems: list[Diagnostic], skip: Callable[[int], int] | None = None) -> Iterator[Line]:
+def lines(
+    source: Source, problems: list[Diagnostic], skip: Callable[[int], int] | None = None, *, windows: bool = False
+) -> Iterator[Line]:
     """Every line with words on it; a line whose quotes do not close is a problem and is not among them.
 
-    `skip` answers, for the offset at which a line begins, where to read on; lines before that are left out.
+    `skip` answers, for the offset at which a line begins, where to read on; lines before that are left out. With
+    `windows`, a carriage return may stand before each line end.
     """
-    returned = source.text.find("\r")
+    returned = (source.text.replace("\r\n", "\n\n") if windows else source.text).find("\r")
     if returned >= 0:
         place = Span(source, returned, returned + 1)
         hint = "write the file with Unix line ends; the restore tools keep a carriage return as part of the word"
@@ -55,7 +60,8 @@ def lines(source: Source, problems: list[Diagnostic], skip: Callable[[int], int]
         if skip is not None and start >= wanted:
             wanted = skip(start)
         text = raw.rstrip("\r")
-        if start >= wanted and text.strip(" \t") and not text.startswith("#"):
+        comment = (text.lstrip(" \t") if windows else text).startswith("#")
+        if start >= wanted and text.strip(" \t") and not comment:
             line = line_at(source, number, start, text, problems)
             if line is not None:
                 yield line

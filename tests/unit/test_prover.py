@@ -1,0 +1,209 @@
+"""The proof finds what is wrong in a text, says a packet of it, and blames the rule and the statements."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+from netpolicy.diagnostic import Diagnostic, render
+from netpolicy.flow.model import NodeClass
+from netpolicy.packet import diagram
+from netpolicy.packet.family import FAMILIES
+from netpolicy.pipeline import Built, CloudFile, Pipeline, targets
+from netpolicy.proof import Proved, Prover
+from netpolicy.source import Source
+from netpolicy.targets.iptables.admitted import admitted
+from netpolicy.targets.iptables.rules import Log, Mark
+from netpolicy.verify.meaning import atoms, grids, meaning
+from netpolicy.verify.prove import differences
+from tests.compiling import compiled
+from tests.properties.test_deletion import loaded, loss, pipeline_of, without
+
+POLICY = """\
+policy small "web servers before a database"
+role    web, db
+network admins
+allow admins -> web : tcp 22
+allow web    -> db  : tcp 3306, 3310-3319
+deny  node web2 -> db : tcp 3312
+"""
+CLUSTER = """\
+cluster: small
+policy: ./policy.netpol
+networks: {admins: [198.51.100.0/24]}
+nodes:
+  web[1-2]: {roles: [web], interfaces: {eth0: ["10.0.0.[1-2]", "2001:db8::[1-2]"]}}
+  db[1-2]: {roles: [db], interfaces: {eth0: ["10.0.0.[8-9]", "2001:db8::[8-9]"]}}
+"""
+
+
+(TARGET,) = targets()
+
+
+@cache
+def small() -> Pipeline:
+    return compiled({"cluster.yaml": CLUSTER, "policy.netpol": POLICY})
+
+
+def of_node(name: str) -> Built:
+    return next(built for built, _ in small().built() if name in built.node_class.members)
+
+
+def proved(built: Built, change: Callable[[str, str], str], steps: int = 1_000_000) -> tuple[Proved, list[Diagnostic]]:
+    """What is proved of the texts of a class after a change by name and text."""
+    policy = small().policy
+    assert policy is not None
+    files = {name: Source(name, change(name, text)) for name, text in built.files.items()}
+    return Prover(policy, steps).prove(built.node_class, TARGET, files)
+
+
+def told(found: list[Diagnostic]) -> str:
+    return "\n".join(render(one) for one in found)
+
+
+def test_what_is_written_is_proved() -> None:
+    done, found = proved(of_node("db1"), lambda _, text: text)
+    assert (done.nodes, done.classes, told(found)) == (2, 1, "")
+    assert done.rules == sum(text.count("\n-A ") for text in of_node("db1").files.values())
+
+
+CHANGES: dict[str, tuple[str, str, str, set[str]]] = {
+    "a port is widened": ("rules.v4", "3310:3319", "3310:3320", {"NP311"}),
+    "a port is narrowed": ("rules.v6", "3310:3319", "3310:3318", {"NP312"}),
+    "source and destination are swapped": ("rules.v4", r"(np4-web-\w+) src", r"\1 dst", {"NP312"}),
+    "a match is lost": ("rules.v6", r"-m set --match-set np6-web-\w+ src ", "", {"NP311"}),
+    "a refusal admits": (
+        "rules.v4",
+        r"(-A NP-IN-\w+) -m comment --comment np:default -j DROP",
+        r"\1 -j RETURN",
+        {"NP311"},
+    ),
+    "established is lost": ("rules.v4", r"-A NP-IN[^\n]*RELATED,ESTABLISHED[^\n]*\n", "", {"NP312"}),
+    "all ICMPv6 is refused": ("rules.v6", r"--icmpv6-type 135", "--icmpv6-type 139", {"NP311", "NP312"}),
+    "a chain is not entered": ("rules.v4", r"-A INPUT [^\n]*\n", "", {"NP311"}),
+    "a policy drops": ("rules.v4", r":OUTPUT ACCEPT", ":OUTPUT DROP", {"NP312"}),
+    "a member is lost": ("sets.ipset", r"add np4-web-\w+ 10.0.0.2 -exist\n", "", {"NP312"}),
+    "a member is added": ("sets.ipset", r"(add np4-web-\w+) (10.0.0.2 -exist\n)", r"\1 \2\1 10.0.0.77\n", {"NP311"}),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_is_found(name: str) -> None:
+    file, pattern, instead, codes = CHANGES[name]
+
+    def change(at: str, text: str) -> str:
+        changed = re.sub(pattern, instead, text) if at == file else text
+        assert at != file or changed != text, "the change must change something"
+        return changed
+
+    done, found = proved(of_node("db1"), change)
+    assert {one.code for one in found} == codes, told(found)
+    assert done == Proved()
+
+
+def test_the_packet_the_rule_and_the_statement_are_told() -> None:
+    _, found = proved(of_node("db1"), lambda _, text: text.replace("--dport 3312", "--dport 3313"))
+    opened, closed = (next(one for one in found if one.code == code) for code in ("NP311", "NP312"))
+    assert "tcp 10.0.0.2:40000 -> 10.0.0.8:3312" in opened.message.replace("tcp 10.0.0.2 ", "tcp 10.0.0.2:40000 ")
+    assert [label.text for label in opened.labels] == ["this rule lets it pass", "this deny forbids it"]
+    assert opened.labels[1].span.text.startswith("deny  node web2")
+    assert "-> 10.0.0.8:3313" in closed.message
+    assert [label.text for label in closed.labels] == ["this rule refuses it", "this allow asks for it"]
+    assert "3313" in closed.labels[0].span.text
+    assert closed.labels[1].span.text.startswith("allow web    -> db")
+
+
+def test_a_text_that_cannot_be_read_is_not_proved() -> None:
+    done, found = proved(of_node("db1"), lambda _, text: text.replace("COMMIT", ""))
+    assert done == Proved()
+    assert {one.code for one in found} == {"NP603"}
+
+
+def test_a_proof_that_gives_up_says_so() -> None:
+    diagram.forget()  # what is worked out already takes no step
+    done, found = proved(of_node("db1"), lambda _, text: text, steps=3)
+    assert done == Proved()
+    assert [one.code for one in found] == ["NP316"]
+    assert "gave up after 3 steps" in found[0].message
+
+
+def test_a_node_that_the_policy_tells_apart_is_no_member() -> None:
+    """web1 and web2 differ by the deny: rules of the one are not those of the other."""
+    policy, built = small().policy, of_node("web1")
+    assert policy is not None
+    one = built.node_class
+    joined = NodeClass(("web1", "web2"), one.roles, one.labels, one.interfaces, one.addresses_are, one.own)
+    files = {name: Source(name, text) for name, text in built.files.items()}
+    _, found = Prover(policy).prove(joined, TARGET, files)
+    assert [(each.code, "`web2`" in each.message) for each in found] == [("NP313", True)]
+
+
+# Without any one rule.
+
+
+@pytest.mark.parametrize("case", ["three", "everything"])
+def test_a_lost_rule_is_found_exactly_when_it_decided_something(case: str) -> None:
+    """`loss` is another reading, of sets that know one context at a time; what it proves idle, no proof may blame."""
+    policy = pipeline_of(case).policy
+    assert policy is not None
+    known = atoms(policy)
+    classes = {built.node_class.members[0]: built.node_class for built, _ in pipeline_of(case).built()}
+    caught = 0
+    for one in loaded(case):
+        axes = grids(known, classes[one.node.name].own)
+        hooks = meaning(policy, classes[one.node.name], axes)
+        for family in FAMILIES:
+            walks = one.walks(family)
+            for chain in one.ruleset.table(family).chains:
+                for at, rule in enumerate(chain.rules):
+                    shorter = without(one.ruleset, family, (chain.name, at))
+                    lost = (
+                        None
+                        if isinstance(rule.target, Log | Mark)
+                        else loss(one.ruleset, shorter, walks, (chain.name, at))
+                    )
+                    wanted = lost is not None and lost.of_admission
+                    found = list(differences(hooks, admitted(shorter, axes), axes))
+                    assert bool(found) is wanted, f"{one.node.name}: {chain.name}: {rule}\n{found}"
+                    caught += wanted
+    assert caught > 50
+
+
+# Clouds.
+
+
+def of_clouds(change: Callable[[str], str]) -> tuple[int, list[Diagnostic]]:
+    files, _ = small().security_groups()
+    return small().proved_groups([CloudFile(one.name, one.file, change(one.text)) for one in files])
+
+
+def test_groups_admit_what_the_hosts_do() -> None:
+    kinds, found = of_clouds(lambda text: text)
+    assert (told(found), kinds > 4) == ("", True)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "instead", "codes"),
+    [
+        (r'("port_range_max"|"ToPort"): 3319', r"\1: 3320", {"NP314"}),
+        (r'("port_range_min"|"FromPort"): 3313', r"\1: 3314", {"NP315"}),
+        (r"198\.51\.100\.0/24", "198.51.100.0/23", {"NP314"}),
+    ],
+)
+def test_a_change_of_a_group_is_found(pattern: str, instead: str, codes: set[str]) -> None:
+    def change(text: str) -> str:
+        changed = re.sub(pattern, instead, text)
+        assert json.loads(changed)
+        return changed
+
+    kinds, found = of_clouds(change)
+    assert {one.code for one in found} == codes, told(found)
+    assert {name for name in ("aws", "neutron") for one in found if f"the {name} groups" in one.message} == {
+        "aws",
+        "neutron",
+    }
+    assert kinds == 0
