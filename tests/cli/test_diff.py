@@ -60,7 +60,7 @@ def test_what_is_opened_comes_first_with_its_statement(world: Path, run: Run) ->
     lines = [" ".join(line.split()) for line in outcome.out.splitlines()]
     assert (outcome.status, outcome.err) == (1, "")
     assert lines[0].startswith("opened world -> web : tcp 443 addresses -> 2 nodes by ")
-    assert lines[0].endswith("other/policy.netpol:8")
+    assert lines[0].endswith("other/policy.netpol:7")
     assert lines[1].startswith("closed admins -> web : tcp 22 addresses -> 2 nodes was allowed by ")
     assert lines[1].endswith("policy.netpol:6")
     assert lines[2:] == ["nodes touched: web1, web2", "1 flow opened, 1 closed; nodes: 2 touched"]
