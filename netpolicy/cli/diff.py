@@ -10,8 +10,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from netpolicy.cli.dumps import Dumps
     from netpolicy.cli.operand import Operand
     from netpolicy.report.diff import Input
+    from netpolicy.verify.emitted import Emitted
 
 SUMMARY = "show which flows a change opens and closes"
 EXAMPLES = (
@@ -58,13 +60,27 @@ def run(options: argparse.Namespace) -> int:
 
 def _compared(old: Operand, new: Operand, options: argparse.Namespace) -> tuple[str, bool]:
     """The report, and whether there is any difference."""
+    from netpolicy.cli import UNUSABLE
+    from netpolicy.cli.dumps import Dumps
+    from netpolicy.cli.operand import OperandError
+    from netpolicy.diagnostic import error
+    from netpolicy.report.diff import Input
+
+    both = (("old", old), ("new", new))
+    inputs = [Input(side, path, digest) for side, one in both for path, digest in one.inputs]
+    if isinstance(old.value, Dumps) and isinstance(new.value, Dumps):
+        return _of_dumps(old.value, new.value, inputs, options)
+    if isinstance(old.value, Dumps) or isinstance(new.value, Dumps):
+        hint = "a dump is compared with a dump; `verify --against` judges one by a policy"
+        raise OperandError(UNUSABLE, error("NP905", "one side is a dump of one node, the other a cluster", hint=hint))
+    return _of_clusters(old.value, new.value, inputs, options)
+
+
+def _of_clusters(old: Emitted, new: Emitted, inputs: list[Input], options: argparse.Namespace) -> tuple[str, bool]:
     from netpolicy.report import diff as report
     from netpolicy.verify.diff import diff
 
-    found = diff(old.emitted(), new.emitted())
-    inputs: list[Input] = [
-        report.Input(side, path, digest) for side, one in (("old", old), ("new", new)) for path, digest in one.inputs
-    ]
+    found = diff(old, new)
     match options.format:
         case "json":
             return report.as_json(found, inputs), bool(found)
@@ -72,3 +88,22 @@ def _compared(old: Operand, new: Operand, options: argparse.Namespace) -> tuple[
             return report.as_markdown(found), bool(found)
         case _:
             return report.as_text(found), bool(found)
+
+
+def _of_dumps(old: Dumps, new: Dumps, inputs: list[Input], options: argparse.Namespace) -> tuple[str, bool]:
+    from netpolicy.cli.dumps import compared
+    from netpolicy.report import rulesdiff as report
+
+    found = compared(old, new)
+    coverage = {
+        f"{side} IPv{family.value}": str(dump.coverage)
+        for side, one in (("old", old), ("new", new))
+        for family, dump in one.families.items()
+    }
+    match options.format:
+        case "json":
+            return report.as_json(found, coverage, inputs), bool(found)
+        case "markdown":
+            return report.as_markdown(found, coverage), bool(found)
+        case _:
+            return report.as_text(found, coverage), bool(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from netpolicy.source import Source
 if TYPE_CHECKING:
     from datetime import date
 
+    from netpolicy.cli.dumps import Dumps
     from netpolicy.policy.cluster import Cluster
     from netpolicy.policy.identity import Identity
     from netpolicy.verify.emitted import Emitted
@@ -39,38 +40,38 @@ class OperandError(Exception):
         self.found = found
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Operand:
-    """One side: `inputs` are the files that were read, with their sha256, once it was."""
+    """One side: what was read, and the files that were, with their sha256."""
 
-    name: str
-    side: str
-    reading: Callable[[], tuple[Emitted, list[tuple[str, str]]]]
+    value: Emitted | Dumps
     inputs: list[tuple[str, str]]
-
-    def emitted(self) -> Emitted:
-        """What its rules say; an OperandError that says which operand is meant."""
-        try:
-            found, self.inputs = self.reading()
-        except OperandError as failure:
-            hint = f"{self.side} is `{self.name}`"
-            about = error("NP906", f"{self.side} cannot be compared", hint=hint)
-            raise OperandError(failure.status, *failure.found, about) from None
-        return found
 
 
 def operands(options: argparse.Namespace) -> tuple[Operand, Operand]:
-    """The two sides that the command names."""
-    named = (("OLD", options.old, options.new), ("NEW", options.new, options.old))
-    old, new = (_operand(side, name, other, options) for side, name, other in named)
-    return old, new
+    """The two sides that the command names; an OperandError says which of them cannot be read."""
+    old = _operand("OLD", options.old, options.new, options)
+    return old, _operand("NEW", options.new, options.old, options)
 
 
 def _operand(side: str, name: str, other: str, options: argparse.Namespace) -> Operand:
+    try:
+        return _read(name, other, options)
+    except OperandError as failure:
+        about = error("NP906", f"{side} cannot be compared", hint=f"{side} is `{name}`")
+        raise OperandError(failure.status, *failure.found, about) from None
+
+
+def _read(name: str, other: str, options: argparse.Namespace) -> Operand:
+    from netpolicy.cli.dumps import dumped
+
     path, reader = _placed(name, other)
+    if (reading := dumped(path, reader)) is not None:
+        dumps = reading()
+        return Operand(dumps, dumps.inputs)
     if reader is read and Path(path).is_dir():
-        return Operand(name, side, lambda: _of_build(path), [])
-    return Operand(name, side, lambda: _of_pipeline(path, reader, options), [])
+        return Operand(*_of_build(path))
+    return Operand(*_of_pipeline(path, reader, options))
 
 
 def _placed(name: str, other: str) -> tuple[str, Reader]:
