@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from netpolicy.diagnostic import Diagnostic, has_errors
-from netpolicy.netfilter import BASELINE, COMMENT_PREFIX, DEFAULT
 from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.packet.grid import Atoms, Grid
 from netpolicy.packet.intervals import Intervals
@@ -20,7 +19,8 @@ from netpolicy.targets.iptables.admitted import address_sets, admitted
 from netpolicy.targets.iptables.decide import Verdict, decide
 from netpolicy.targets.iptables.read import read
 from netpolicy.targets.iptables.rules import Ruleset
-from netpolicy.verify.emitted import Emitted
+from netpolicy.targets.iptables.thanks import statements_of, thanks
+from netpolicy.verify.emitted import Emitted, Thanks
 
 Files = Mapping[str, str]
 
@@ -77,7 +77,18 @@ def emitted_of(
     def why(name: str, packet: Packet) -> tuple[bool, tuple[str, ...]]:
         return decided(rulesets[class_of[name]], packet)
 
-    return Emitted(nodes, passing, atoms, why, networks, citations)
+    def thanked() -> Mapping[str, Thanks]:
+        return {
+            digest: tuple(
+                (statements, PacketSet.only(family, packets))
+                for family in FAMILIES
+                for hook in ("INPUT", "OUTPUT")
+                for statements, packets in thanks(ruleset, family, hook, grids)
+            )
+            for digest, ruleset in rulesets.items()
+        }
+
+    return Emitted(nodes, passing, atoms, why, thanked, networks, citations)
 
 
 def decided(ruleset: Ruleset, packet: Packet) -> tuple[bool, tuple[str, ...]]:
@@ -85,9 +96,9 @@ def decided(ruleset: Ruleset, packet: Packet) -> tuple[bool, tuple[str, ...]]:
     decision = decide(ruleset, packet)
     passes = decision.verdict is Verdict.ALLOW
     for step in reversed(decision.why):
-        comment = step.rule.comment if step.rule is not None else ""
-        if comment.startswith(COMMENT_PREFIX) and comment not in (BASELINE, DEFAULT) and " " not in comment:
-            return passes, tuple(comment.removeprefix(COMMENT_PREFIX).split(","))
+        statements = statements_of(step.rule.comment) if step.rule is not None else ()
+        if statements:
+            return passes, statements
     return passes, ()
 
 

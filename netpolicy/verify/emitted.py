@@ -16,6 +16,8 @@ from netpolicy.policy.model import Named
 
 Why = Callable[[str, Packet], tuple[bool, tuple[str, ...]]]
 """Whether a packet passes at the node of this name, and the statements that decide it, by the rules that it meets."""
+Thanks = tuple[tuple[tuple[str, ...], PacketSet], ...]
+"""Statements, and what their rules let pass in one hook, for each of these rules."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +32,7 @@ class Emitted:
     admitted: Mapping[str, PacketSet]
     atoms: Mapping[Family, Atoms]
     why: Why = field(repr=False)
+    thanks: Callable[[], Mapping[str, Thanks]] = field(repr=False)
     networks: tuple[Named, ...] = ()
     citations: Mapping[str, Citation] = field(default_factory=dict, repr=False)
 

@@ -64,15 +64,7 @@ class Gates:
         return self._untouched(digest, family, interfaces.number(card), interfaces.NONE)
 
     def _untouched(self, digest: str, family: Family, comes: int, goes: int) -> Node:
-        asked = {
-            Axis.STATE: STATES.index(State.NEW),
-            Axis.TRANSLATED: 0,
-            Axis.IN_INTERFACE: comes,
-            Axis.OUT_INTERFACE: goes,
-            Axis.ORIGINAL_PORT: NO_PORT,
-            Axis.ORIGINAL_DESTINATION: self._nowhere[family],
-        }
-        return _fixed(self._rules[digest, family], asked)
+        return untouched(self._rules[digest, family], comes, goes, self._nowhere[family])
 
     def _published(self, digest: str, family: Family, card: str) -> Node:
         asked = {
@@ -83,6 +75,19 @@ class Gates:
         }
         sent_on = without(_fixed(self._rules[digest, family], asked), Axis.DESTINATION.variable)
         return _as_written(sent_on, self._nowhere[family] - 1)
+
+
+def untouched(node: Node, comes: int, goes: int, nowhere: int) -> Node:
+    """The new packets of a set that nobody translated, by interface; `nowhere` stands for no original destination."""
+    asked = {
+        Axis.STATE: STATES.index(State.NEW),
+        Axis.TRANSLATED: 0,
+        Axis.IN_INTERFACE: comes,
+        Axis.OUT_INTERFACE: goes,
+        Axis.ORIGINAL_PORT: NO_PORT,
+        Axis.ORIGINAL_DESTINATION: nowhere,
+    }
+    return _fixed(node, asked)
 
 
 def _fixed(node: Node, asked: Mapping[Axis, int]) -> Node:
