@@ -70,7 +70,7 @@ def _read(name: str, other: str, options: argparse.Namespace) -> Operand:
         dumps = reading()
         return Operand(dumps, dumps.inputs)
     if reader is read and Path(path).is_dir():
-        return Operand(*_of_build(path))
+        return Operand(*of_build(path))
     return Operand(*_of_pipeline(path, reader, options))
 
 
@@ -149,7 +149,7 @@ def _errors(found: Iterable[Diagnostic]) -> list[Diagnostic]:
     return [one for one in found if has_errors([one])]
 
 
-def _of_build(path: str) -> tuple[Emitted, list[tuple[str, str]]]:
+def of_build(path: str) -> tuple[Emitted, list[tuple[str, str]]]:
     """What the files of a build folder say, each checked against its manifest."""
     import hashlib
 

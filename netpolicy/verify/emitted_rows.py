@@ -143,3 +143,14 @@ class _Matrix:
     def _text(self, stranger: Stranger) -> str:
         first = self.ground.addresses(NEW, stranger).of(stranger.family)[0][0]
         return address_text(stranger.family, first)
+
+
+def possible(emitted: Emitted, by: By) -> frozenset[Ends]:
+    """The pairs of names that two different nodes hold in one family: only these can have a row between nodes."""
+    held: dict[tuple[Family, str], set[str]] = {}
+    for node in emitted.nodes:
+        names = (node.node,) if by is By.NODE else node.roles or ("(no role)",)
+        for family in {family for family, _ in node.addresses}:
+            for name in names:
+                held.setdefault((family, name), set()).add(node.node)
+    return frozenset((a, b) for f, a in held for g, b in held if f is g and len(held[f, a] | held[g, b]) > 1)
