@@ -106,7 +106,7 @@ class _WithPolicy(Pipeline):
 
     @cached_property
     def _cluster(self) -> tuple[Cluster | None, list[Diagnostic]]:
-        cluster, found = Pipeline._cluster.func(self)  # type: ignore[attr-defined]
+        cluster, found = super()._cluster
         if cluster is None:
             return None, found
         beside = posixpath.dirname(self.cluster_path) or "."

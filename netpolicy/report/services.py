@@ -33,52 +33,37 @@ class Service:
     last: int | None
 
     @property
-    def text(self) -> str:
-        if self.first is None or self.last is None:
-            return self.protocol
-        if self.protocol.startswith("icmpv"):
-            return f"{self.protocol} {_icmp_text(self.first, self.last)}"
-        return f"{self.protocol} {self.first}" + (f"-{self.last}" if self.last != self.first else "")
-
-
-def of_keys(keys: Intervals, family: Family) -> Iterator[Service]:
-    """The services of a family, in order; `any` where it is everything."""
-    if keys == _EVERY:
-        yield Service("any", None, None)
-        return
-    for protocol, values in by_protocol(keys):
-        name = _name(protocol, family)
-        if values == WHOLE and (protocol not in PORTED):
-            yield Service(name, None, None)
-        elif protocol == ICMP_OF[family]:
-            yield from (Service(name, first, last) for low, high in values for first, last in _kinds(low, high))
-        else:
-            yield from (Service(name, first, last) for first, last in values)
-
-
-def text(ports: PortSet, *, told: bool = False) -> str:
+    def text(ports: PortSet, *, told: bool = False) -> str:
     """The set on one line; `told` says the family of what is not in both."""
-    both = intersection(ports.v4, ports.v6)
-    icmp = [((ICMP_OF[family] << VALUE_BITS, ICMP_OF[family] << VALUE_BITS | VALUE_LAST),) for family in FAMILIES]
-    if both != _EVERY:
-        for one in icmp:
-            both = difference(both, one)
+    if ports.v4 == ports.v6 and _is_wide(ports.v4):
+        return _listed(ports.v4, Family.V4)
+    both: Intervals = ()
+    if not any(_is_wide(ports.of(family)) for family in FAMILIES):
+        both = intersection(ports.v4, ports.v6)
+        for family in FAMILIES:
+            both = difference(both, _icmp(family))
     parts = [_listed(both, Family.V4)] if both else []
     for family in FAMILIES:
         alone = difference(ports.of(family), both)
-        if not alone:
-            continue
-        own = intersection(alone, icmp[FAMILIES.index(family)])
-        if told and alone != own:
-            parts.append(f"{_listed(alone, family)} (IPv{family.value})")
-        else:
-            parts.append(_listed(alone, family))
+        if alone:
+            plain = told and difference(alone, _icmp(family))
+            parts.append(_listed(alone, family) + (f" (IPv{family.value})" if plain else ""))
     return ", ".join(parts)
+
+
+def _icmp(family: Family) -> Intervals:
+    start = ICMP_OF[family] << VALUE_BITS
+    return ((start, start | VALUE_LAST),)
+
+
+def _is_wide(keys: Intervals) -> bool:
+    """True for more protocols than anybody wants to read."""
+    return len(by_protocol(keys)) > _MANY
 
 
 def _listed(keys: Intervals, family: Family) -> str:
     missing = difference(_EVERY, keys)
-    if missing and len(by_protocol(keys)) > _MANY >= len(by_protocol(missing)):
+    if missing and _is_wide(keys) and not _is_wide(missing):
         return f"any but {joined(one.text for one in of_keys(missing, family))}"
     return joined(one.text for one in of_keys(keys, family))
 

@@ -42,10 +42,8 @@ class Names:
 
     def of(self, mask: Mask, hints: Collection[str], *, alone: Mask = 0) -> list[tuple[End, Mask]]:
         """Ends that together are exactly these kinds; whether `alone` is among them does not matter."""
-        return [
-            (self.end(name, self.named[name] & mask), self.named[name] & mask)
-            for name in self.chosen(mask, hints, alone=alone)
-        ]
+        inside = [(name, self.named[name] & (mask | alone)) for name in self.chosen(mask, hints, alone=alone)]
+        return [(self.end(name, some), some) for name, some in inside]
 
     def chosen(self, mask: Mask, hints: Collection[str], *, alone: Mask = 0) -> list[str]:
         """The names of these ends."""
@@ -92,11 +90,9 @@ def rectangles(
         if not best:
             break
         name, other, others, mask = whole[gains.index(best)]
-        taking = 0
         for number in bits(mask):
             left[number] &= ~others
-            taking |= others & sources[number]
-        yield senders.end(name, taking), taking, receivers.end(other, mask), mask
+        yield senders.end(name, others), others, receivers.end(other, mask), mask
     yield from _rest(senders, receivers, {number: mask for number, mask in left.items() if mask}, hints)
 
 

@@ -11,12 +11,12 @@ from netpolicy.packet.diagram import FALSE, intersection
 from netpolicy.packet.packets import Packet
 from netpolicy.packet.ports import PortSet
 from netpolicy.verify.blame import Cause, Witness, causes, seen
-from netpolicy.verify.cover import End, Names, rectangles
+from netpolicy.verify.cover import ALL, End, Names, rectangles
 from netpolicy.verify.crossing import Behind, Ground, Share, Side, Stranger
 from netpolicy.verify.gates import Way, of_keys
 from netpolicy.verify.grouping import Group, Pair
 from netpolicy.verify.kinds import NEW, OLD, Kind
-from netpolicy.verify.strangers import Strangers
+from netpolicy.verify.strangers import WORLD, Strangers
 
 _PAIRS, _SEGMENTS = 4, 8
 """How many pairs of ends, and ranges of keys, of a change are asked for the statements behind it."""
@@ -149,7 +149,7 @@ class _Naming:
         for one in self._witnesses(self.group.pairs):
             for cause in causes(self.ground, one, opened=self.group.like[1]):
                 words |= set(cause.text.translate(_PARTING).split())
-        return frozenset(words)
+        return frozenset(words | {ALL} if WORLD in words else words)
 
     def _witnesses(self, pairs: Sequence[Pair]) -> Iterator[Witness]:
         for family, segment in islice(self.group.segments, _SEGMENTS):

@@ -104,6 +104,13 @@ def test_some_nodes_of_a_role_are_named(world: Path, run: Run) -> None:
     assert line.startswith("opened admins -> web : tcp 8080 addresses -> 1 of 2 nodes (web1) by")
 
 
+def test_the_world_is_all_nodes_and_all_others(world: Path, run: Run) -> None:
+    other(world, POLICY + "allow world -> db : tcp 22\n")
+    lines = run("diff", "cluster.yaml", "other/cluster.yaml").out.splitlines()
+    assert lines[0].startswith("opened  world -> db : tcp 22   addresses -> 1 node   by ")
+    assert lines[1].startswith("nodes touched: db")
+
+
 def test_egress_that_becomes_enforced_closes_what_goes_out(world: Path, run: Run) -> None:
     other(world, POLICY + "option egress = enforced\n")
     outcome = run("diff", "cluster.yaml", "other/cluster.yaml")
