@@ -33,7 +33,30 @@ class Service:
     last: int | None
 
     @property
-    def text(ports: PortSet, *, told: bool = False) -> str:
+    def text(self) -> str:
+        if self.first is None or self.last is None:
+            return self.protocol
+        if self.protocol.startswith("icmpv"):
+            return f"{self.protocol} {_icmp_text(self.first, self.last)}"
+        return f"{self.protocol} {self.first}" + (f"-{self.last}" if self.last != self.first else "")
+
+
+def of_keys(keys: Intervals, family: Family) -> Iterator[Service]:
+    """The services of a family, in order; `any` where it is everything."""
+    if keys == _EVERY:
+        yield Service("any", None, None)
+        return
+    for protocol, values in by_protocol(keys):
+        name = _name(protocol, family)
+        if values == WHOLE and (protocol not in PORTED):
+            yield Service(name, None, None)
+        elif protocol == ICMP_OF[family]:
+            yield from (Service(name, first, last) for low, high in values for first, last in _kinds(low, high))
+        else:
+            yield from (Service(name, first, last) for first, last in values)
+
+
+def text(ports: PortSet, *, told: bool = False) -> str:
     """The set on one line; `told` says the family of what is not in both."""
     if ports.v4 == ports.v6 and _is_wide(ports.v4):
         return _listed(ports.v4, Family.V4)
