@@ -19,9 +19,9 @@ from netpolicy.packet.intervals import Interval, Intervals, canonical, differenc
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Atoms:
-    """The atoms of a family's addresses: `numbers` says which atom begins at each of the addresses `firsts`."""
+    """The atoms of the numbers from 0 to `last`: `numbers` says which atom begins at each of the places `firsts`."""
 
-    family: Family
+    last: int
     firsts: tuple[int, ...]
     numbers: tuple[int, ...]
     sizes: tuple[int, ...]
@@ -29,29 +29,29 @@ class Atoms:
     """Sets by value, with their numbers; None for one that is no union of atoms."""
 
     @classmethod
-    def of(cls, family: Family, sets: Iterable[Intervals]) -> Atoms:
-        """The atoms that these sets tell apart."""
+    def of(cls, last: int, sets: Iterable[Intervals]) -> Atoms:
+        """The atoms that these sets of numbers up to `last` tell apart."""
         distinct = [one for one in dict.fromkeys(sets) if one]
         number_of: dict[int, int] = {}
         firsts: list[int] = []
         numbers: list[int] = []
         for first, inside in _signatures(distinct):
-            if first <= family.last:
+            if first <= last:
                 firsts.append(first)
                 numbers.append(number_of.setdefault(inside, len(number_of)))
         sizes = [0] * len(number_of)
-        for first, end, number in zip(firsts, (*firsts[1:], family.last + 1), numbers, strict=True):
+        for first, end, number in zip(firsts, (*firsts[1:], last + 1), numbers, strict=True):
             sizes[number] += end - first
         places: list[list[Interval]] = [[] for _ in distinct]
         for inside, number in number_of.items():
             for place in _bits(inside):
                 places[place].append((number, number))
         known = dict[Intervals, Intervals | None](zip(distinct, map(canonical, places), strict=True))
-        return cls(family, tuple(firsts), tuple(numbers), tuple(sizes), known)
+        return cls(last, tuple(firsts), tuple(numbers), tuple(sizes), known)
 
-    def number(self, address: int) -> int:
-        """The number of the address's atom."""
-        return self.numbers[bisect_right(self.firsts, address) - 1]
+    def number(self, one: int) -> int:
+        """The number of the atom that holds this one."""
+        return self.numbers[bisect_right(self.firsts, one) - 1]
 
     def place(self, addresses: Intervals) -> Intervals | None:
         """The numbers of a set's atoms; None for a set that is no union of atoms."""
@@ -77,8 +77,8 @@ class Atoms:
         return tuple(canonical((one, one) for one in sorted(found)) for found in parts)
 
     def some(self, number: int) -> Iterator[int]:
-        """Addresses of the atom: the first of each of its ranges and what follows them."""
-        for first, end, atom in zip(self.firsts, (*self.firsts[1:], self.family.last + 1), self.numbers, strict=True):
+        """Members of the atom: the first of each of its ranges and what follows them."""
+        for first, end, atom in zip(self.firsts, (*self.firsts[1:], self.last + 1), self.numbers, strict=True):
             if atom == number:
                 yield from range(first, min(end, first + _SOME))
 
@@ -96,6 +96,7 @@ class Grid:
     `every` are the numbers that stand for an address; `last` is the greatest.
     """
 
+    family: Family
     atoms: Atoms
     own: tuple[int, ...] = ()
     every: Intervals = field(init=False)
@@ -108,10 +109,6 @@ class Grid:
         last = count - 1 + len(self.own)
         object.__setattr__(self, "last", last)
         object.__setattr__(self, "every", difference(((0, last),), emptied))
-
-    @property
-    def family(self) -> Family:
-        return self.atoms.family
 
     def number(self, address: int) -> int:
         """The number that stands for the address."""

@@ -52,13 +52,13 @@ def atoms(policy: Policy, more: Mapping[Family, Iterable[Intervals]] | None = No
         alone = {one.address for each in ruling for one in each.whom.virtual if one.family is family}
         sets += [((address, address),) for address in sorted(alone)]
         sets += [baseline.LINK_LOCAL] if family is Family.V6 else []
-        found[family] = Atoms.of(family, [*sets, *(more or {}).get(family, ())])
+        found[family] = Atoms.of(family.last, [*sets, *(more or {}).get(family, ())])
     return found
 
 
 def grids(known: Mapping[Family, Atoms], own: AddressSet) -> dict[Family, Grid]:
     """The axes on which the addresses of a node stand apart."""
-    return {family: Grid(known[family], _each(own.of(family))) for family in FAMILIES}
+    return {family: Grid(family, known[family], _each(own.of(family))) for family in FAMILIES}
 
 
 def meaning(policy: Policy, node_class: NodeClass, axes: Mapping[Family, Grid]) -> tuple[Hook, ...]:

@@ -13,10 +13,11 @@ from functools import cached_property
 
 from netpolicy.dsl.syntax import Verb
 from netpolicy.packet.addresses import FAMILIES, AddressSet, Family
+from netpolicy.packet.ports import PORT_SPACE_LAST
 from netpolicy.policy.model import Egress, Policy, Statement, Virtual
 from netpolicy.policy.selectors import address_set
-from netpolicy.verify.atoms import Atoms, bits
 from netpolicy.verify.boxes import Box, BoxIndex, Ends
+from netpolicy.verify.masks import Masks, bits
 from netpolicy.verify.seats import FamilyMasks, Kind, Seats, address_side, kinds
 
 
@@ -101,7 +102,7 @@ class Benches:
         self._points = {at: address_set([at]) for at in self.virtual}
         self.atoms = {family: self._atoms(family) for family in FAMILIES}
         ports = [ports for one in policy.statements for ports in (one.ports, one.forwarded)]
-        self.keys = {family: Atoms(each.of(family) for each in ports) for family in FAMILIES}
+        self.keys = {family: Masks(PORT_SPACE_LAST, (each.of(family) for each in ports)) for family in FAMILIES}
         self.nodes = self.masks(policy.nodes)
         self.kinds: list[Kind] = kinds(policy.cluster.nodes, self.atoms)
         self.seats = {family: Seats(self.kinds, family, self.virtual) for family in FAMILIES}
@@ -115,10 +116,10 @@ class Benches:
                 found.setdefault(at, set()).add(key_of(one))
         return found
 
-    def _atoms(self, family: Family) -> Atoms:
+    def _atoms(self, family: Family) -> Masks:
         sides = [side for one in self.policy.statements for side in (one.who, one.whom)]
         sets = [held for side in sides for held in (side.addresses, *(virtual.nodes for virtual in side.virtual))]
-        return Atoms(each.of(family) for each in (self.policy.nodes, *self._points.values(), *sets))
+        return Masks(family.last, (each.of(family) for each in (self.policy.nodes, *self._points.values(), *sets)))
 
     @cached_property
     def holders(self) -> dict[Family, dict[int, list[tuple[int, str]]]]:

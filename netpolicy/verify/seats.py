@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.policy.cluster import Address, Node
-from netpolicy.verify.atoms import Atoms, bits
 from netpolicy.verify.boxes import Side
+from netpolicy.verify.masks import Masks, bits
 
 FamilyMasks = dict[Family, int]
 """A mask of atoms of addresses for each family."""
@@ -35,24 +35,24 @@ class Kind:
         return any(self.own[family] & held[family] for family in FAMILIES)
 
 
-def kinds(nodes: Sequence[Node], atoms: dict[Family, Atoms]) -> list[Kind]:
+def kinds(nodes: Sequence[Node], atoms: dict[Family, Masks]) -> list[Kind]:
     """The kinds of a cluster's nodes, in order of their first node."""
     found: dict[tuple[int, ...], list[int]] = {}
     for place, node in enumerate(nodes):
         own = dict.fromkeys(FAMILIES, 0)
         for family, address in node.addresses:
-            own[family] |= 1 << _known(atoms[family].at(address))
+            own[family] |= 1 << atoms[family].at(address)
         found.setdefault(tuple(own.values()), []).append(place)
     return [Kind(tuple(places), dict(zip(FAMILIES, own, strict=True))) for own, places in found.items()]
 
 
-def address_side(nodes: Sequence[Node], family: Family, atoms: Atoms) -> Side:
+def address_side(nodes: Sequence[Node], family: Family, atoms: Masks) -> Side:
     """The atoms of the addresses of a family as sources or destinations."""
     holders: dict[int, set[int]] = {}
     for place, node in enumerate(nodes):
         for its, address in node.addresses:
             if its is family:
-                holders.setdefault(_known(atoms.at(address)), set()).add(place)
+                holders.setdefault(atoms.at(address), set()).add(place)
     return side([_only(holders.get(atom, ())) for atom in range(atoms.count)])
 
 
@@ -114,8 +114,3 @@ class Seats:
 def _only(nodes: Iterable[int]) -> int | None:
     listed = list(nodes)
     return listed[0] if len(listed) == 1 else None
-
-
-def _known(atom: int | None) -> int:
-    assert atom is not None  # the addresses of all nodes are among the sets
-    return atom

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from netpolicy.cli import main
 from netpolicy.data import folder
 from netpolicy.source import Source
 from netpolicy.targets.iptables.read import read
@@ -83,3 +84,30 @@ def test_a_lost_rule_is_noticed_in_what_the_kernel_holds(lab: Lab, build: Callab
     space = lab.space("one")
     lab.load(space, fewer, backend)
     assert understood(kept(lab, space, backend)) != ours
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_the_kernel_holds_is_proved(lab: Lab, build: Callable[..., Build], backend: str, tmp_path: Path) -> None:
+    """The saved rules of a node mean the policy, beside rules of others that decide nothing; one rule more, and not."""
+    files = build(EVERYTHING).nodes["web1"]
+    space = lab.space("one")
+    lab.load(space, files, backend)
+    assert space.run(f"iptables-{backend}", "-A", "FORWARD", "-m", "mark", "--mark", "7", "-j", "LOG").returncode == 0
+    asked = [
+        "verify",
+        str(EVERYTHING),
+        "--as-of",
+        "2026-06-01",
+        "--node",
+        "web1",
+        "--quiet",
+        "--against",
+        str(tmp_path),
+    ]
+    for name, text in kept(lab, space, backend).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert main(asked) == 0
+    added = ("-I", "INPUT", "-p", "tcp", "--dport", "8999", "-m", "mark", "--mark", "7", "-j", "ACCEPT")
+    assert space.run(f"iptables-{backend}", *added).returncode == 0
+    (tmp_path / "rules.v4").write_text(lab.saved(space, f"iptables-{backend}-save"), encoding="utf-8")
+    assert main(asked) == 1

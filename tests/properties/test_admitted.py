@@ -148,7 +148,7 @@ def test_a_witness_is_decided_as_its_set_says(data: st.DataObject) -> None:
 def test_on_a_grid_it_is_the_same(data: st.DataObject) -> None:
     ruleset = data.draw(rulesets())
     own = tuple(several_of(data, ADDRESSES))
-    grids = {family: Grid(Atoms.of(family, address_sets(ruleset, family)), own) for family in FAMILIES}
+    grids = {family: Grid(family, Atoms.of(family.last, address_sets(ruleset, family)), own) for family in FAMILIES}
     found = admitted(ruleset, grids)
     for packet in (one for family in FAMILIES for one in asked_about(data, family)):
         grid = grids[packet.family]
