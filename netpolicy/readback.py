@@ -69,8 +69,8 @@ def emitted_of(
         family: dict.fromkeys(one for ruleset in rulesets.values() for one in address_sets(ruleset, family))
         for family in FAMILIES
     }
-    atoms = {family: Atoms.of(family, asked[family]) for family in FAMILIES}
-    grids = {family: Grid(atoms[family]) for family in FAMILIES}
+    atoms = {family: Atoms.of(family.last, asked[family]) for family in FAMILIES}
+    grids = {family: Grid(family, atoms[family]) for family in FAMILIES}
     passing: dict[str, PacketSet] = {digest: admitted(ruleset, grids) for digest, ruleset in rulesets.items()}
     class_of = {node.node: node.digest for node in nodes}
 

@@ -93,14 +93,16 @@ def compared(old: Dumps, new: Dumps) -> list[Part]:
         raise OperandError(UNUSABLE, error("NP905", message, hint="compare dumps of the same families"))
     rulesets = [(family, old.families[family].ruleset, new.families[family].ruleset) for family in old.families]
     grids = {
-        family: Grid(Atoms.of(family, (each for one in (before, after) for each in address_sets(one, family))))
+        family: Grid(
+            family, Atoms.of(family.last, (each for one in (before, after) for each in address_sets(one, family)))
+        )
         for family, before, after in rulesets
     }
     try:
         with limited(_STEPS):
             sides = [PacketSet(), PacketSet()]
             for family, *both in rulesets:
-                every = {**{its: Grid(Atoms.of(its, ())) for its in FAMILIES}, family: grids[family]}
+                every = {**{its: Grid(its, Atoms.of(its.last, ())) for its in FAMILIES}, family: grids[family]}
                 for at, ruleset in enumerate(both):
                     sides[at] |= PacketSet.only(family, admitted(ruleset, every).of(family))
             return list(rules_diff(sides[0], sides[1], grids))

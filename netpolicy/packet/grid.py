@@ -63,9 +63,9 @@ class Atoms:
             self.known[addresses] = canonical((number, number) for number in met) if whole else None
         return self.known[addresses]
 
-    def addresses(self, number: int) -> Intervals:
-        """All addresses of the atom."""
-        ends = (*self.firsts[1:], self.family.last + 1)
+    def members(self, number: int) -> Intervals:
+        """All members of the atom."""
+        ends = (*self.firsts[1:], self.last + 1)
         spans = zip(self.firsts, ends, self.numbers, strict=True)
         return canonical((first, end - 1) for first, end, atom in spans if atom == number)
 

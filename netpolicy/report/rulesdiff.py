@@ -147,7 +147,7 @@ def _addresses(part: Part, axis: Axis, numbers: Intervals) -> str:
     family, greatest = part.family, last(Axis.SOURCE, part.family, part.grid)
     held, missing = (
         union_all(
-            part.grid.atoms.addresses(number) for low, high in one for number in range(low, min(high, greatest) + 1)
+            part.grid.atoms.members(number) for low, high in one for number in range(low, min(high, greatest) + 1)
         )
         for one in (numbers, difference(((0, greatest),), numbers))
     )

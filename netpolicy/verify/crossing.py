@@ -89,7 +89,7 @@ class Ground:
 
     def addresses(self, side: int, one: Stranger) -> AddressSet:
         """The addresses of a stranger, on one side."""
-        every = self.atoms[one.family].addresses(one.atom)
+        every = self.atoms[one.family].members(one.atom)
         found = AddressSet(every, ()) if one.family is Family.V4 else AddressSet((), every)
         return found - self.declared[side]
 

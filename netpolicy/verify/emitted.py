@@ -56,5 +56,6 @@ def together(sides: Iterable[Emitted]) -> dict[Family, Atoms]:
     """The atoms of all that is told apart on any of the sides."""
     listed = tuple(sides)
     return {
-        family: Atoms.of(family, (one for side in listed for one in side.atoms[family].known)) for family in FAMILIES
+        family: Atoms.of(family.last, (one for side in listed for one in side.atoms[family].known))
+        for family in FAMILIES
     }
