@@ -6,7 +6,7 @@ nodes are told by their addresses, since rules know no names of networks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from netpolicy.packet import interfaces
 from netpolicy.packet.addresses import address_text
@@ -52,8 +52,10 @@ class _Matrix:
                 if sender is not receiver or len(receiver.names) > 1:
                     yield from self._between(sender, out_of, receiver, into)
             yield from self._from_strangers(receiver, into)
+        # What some nodes receive is told by these.
+        received = {one for _, into in kinds for family in FAMILIES for one in self._behind(into, family)}
         for sender, out_of in kinds:
-            yield from self._to_strangers(sender, out_of)
+            yield from self._to_strangers(sender, out_of, received)
 
     def _between(self, sender: Kind, out_of: Half, receiver: Kind, into: Half) -> Found:
         """Between two nodes, and to what the receiver takes for addresses that no node declares."""
@@ -88,7 +90,7 @@ class _Matrix:
                         for name in (virtual,) if virtual else self._names(receiver):
                             yield end.name, name, admitted
 
-    def _to_strangers(self, sender: Kind, out_of: Half) -> Found:
+    def _to_strangers(self, sender: Kind, out_of: Half, received: Collection[Stranger]) -> Found:
         """To others, where what goes out is filtered."""
         for family in FAMILIES:
             for here, source in out_of.of(family):
@@ -97,7 +99,7 @@ class _Matrix:
                     sent = at(packets, Axis.SOURCE.variable, source)
                     for atom in self.ground.strangers[NEW][family]:
                         passing = keys(at(sent, Axis.DESTINATION.variable, atom))
-                        if passing:
+                        if passing and Stranger(family, atom) not in received:
                             found = named.setdefault((statements, passing), (set(), [(family, passing, statements)]))
                             found[0].add(Stranger(family, atom))
                 for some, admitted in named.values():

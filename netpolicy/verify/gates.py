@@ -72,6 +72,7 @@ class Gates:
             Axis.TRANSLATED: 1,
             Axis.IN_INTERFACE: interfaces.number(card),
             Axis.OUT_INTERFACE: interfaces.number(BRIDGE),
+            Axis.FRAGMENT: 0,
         }
         sent_on = without(_fixed(self._rules[digest, family], asked), Axis.DESTINATION.variable)
         return _as_written(sent_on, self._nowhere[family] - 1)
@@ -86,6 +87,7 @@ def untouched(node: Node, comes: int, goes: int, nowhere: int) -> Node:
         Axis.OUT_INTERFACE: goes,
         Axis.ORIGINAL_PORT: NO_PORT,
         Axis.ORIGINAL_DESTINATION: nowhere,
+        Axis.FRAGMENT: 0,  # a later fragment begins no flow, and has no ports to ask for
     }
     return _fixed(node, asked)
 
