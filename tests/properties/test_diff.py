@@ -148,7 +148,7 @@ def holds(change: Change, flow: Flow) -> bool:
     return comes and name in change.destination.nodes and not change.destination.addresses
 
 
-@settings(max_examples=25, suppress_health_check=SLOW, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=20, suppress_health_check=SLOW, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(pairs())
 def test_diff_is_what_the_specification_says_changed(pair: tuple[Case, Case]) -> None:
     old, new = pair
