@@ -18,9 +18,9 @@ from netpolicy.targets import Cloud
 from netpolicy.targets.iptables import TARGET
 from netpolicy.targets.iptables.decide import Decision, Verdict
 from netpolicy.targets.iptables.rules import Goto, Jump, Log, Mark, Reject, Rule, Ruleset
-from netpolicy.verify.explain import Grouped, Ruled
-from netpolicy.verify.fates import Where
-from netpolicy.verify.passages import Passage
+from netpolicy.verify.why.explain import Grouped, Ruled
+from netpolicy.verify.why.fates import Where
+from netpolicy.verify.why.passages import Passage
 
 _FILES = {Family.V4: "rules.v4", Family.V6: "rules.v6"}
 _LEADING = (Jump, Goto, Log, Mark)

@@ -95,7 +95,7 @@ def _covered(pipeline: Pipeline, options: argparse.Namespace) -> int:
 
     from netpolicy.cli import FINE
     from netpolicy.report import coverage as report
-    from netpolicy.verify.coverage import coverage
+    from netpolicy.verify.coverage.score import coverage
 
     assert pipeline.policy is not None
     found = coverage(pipeline.policy)

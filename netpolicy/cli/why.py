@@ -88,8 +88,8 @@ def _answered(
     from netpolicy.cli.asking import Emitted
     from netpolicy.cli.tell import tell
     from netpolicy.report.why import Told, as_text, headlines
-    from netpolicy.verify.explain import explain
-    from netpolicy.verify.lacking import lacking
+    from netpolicy.verify.why.explain import explain
+    from netpolicy.verify.why.lacking import lacking
 
     emitted = Emitted(pipeline, tuple(options.cloud))
     classes = [one.node_class for one in pipeline.plans]

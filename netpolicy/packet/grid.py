@@ -63,6 +63,19 @@ class Atoms:
             self.known[addresses] = canonical((number, number) for number in met) if whole else None
         return self.known[addresses]
 
+    def members(self, number: int) -> Intervals:
+        """All members of the atom."""
+        ends = (*self.firsts[1:], self.last + 1)
+        spans = zip(self.firsts, ends, self.numbers, strict=True)
+        return canonical((first, end - 1) for first, end, atom in spans if atom == number)
+
+    def within(self, finer: Atoms) -> tuple[Intervals, ...]:
+        """For each atom the numbers of its parts among finer atoms, which tell apart all that these do."""
+        parts: list[set[int]] = [set() for _ in self.sizes]
+        for first, number in zip(finer.firsts, finer.numbers, strict=True):
+            parts[self.number(first)].add(number)
+        return tuple(canonical((one, one) for one in sorted(found)) for found in parts)
+
     def some(self, number: int) -> Iterator[int]:
         """Members of the atom: the first of each of its ranges and what follows them."""
         for first, end, atom in zip(self.firsts, (*self.firsts[1:], self.last + 1), self.numbers, strict=True):

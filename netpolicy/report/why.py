@@ -14,9 +14,9 @@ from netpolicy.policy.cluster import Address, AddressesAre
 from netpolicy.policy.model import Egress, Policy, Statement
 from netpolicy.policy.question import Question
 from netpolicy.report.findings import place_of
-from netpolicy.verify.explain import Answer, Answers, Judged, Part, Side
-from netpolicy.verify.fates import Where
-from netpolicy.verify.lacking import Lacking, is_whole, name_of, strangers_text
+from netpolicy.verify.why.explain import Answer, Answers, Judged, Part, Side
+from netpolicy.verify.why.fates import Where
+from netpolicy.verify.why.lacking import Lacking, is_whole, name_of, strangers_text
 
 MOST_NAMES = 3
 MOST_PARTS = 6

@@ -15,8 +15,8 @@ from netpolicy.policy.question import Idle
 from netpolicy.report.findings import place_of
 from netpolicy.report.why import Told, nothing_asked, packet_value, verdict
 from netpolicy.source import Source
-from netpolicy.verify.explain import Answer, Judged, Part, Side
-from netpolicy.verify.lacking import Lacking
+from netpolicy.verify.why.explain import Answer, Judged, Part, Side
+from netpolicy.verify.why.lacking import Lacking
 
 FORMAT_VERSION = 1
 

@@ -5,8 +5,11 @@ It is written down once more on purpose: what is proved here shares nothing with
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import permutations
+
 from netpolicy.packet import interfaces
-from netpolicy.packet.diagram import FALSE, Node
+from netpolicy.packet.diagram import FALSE, Node, union_all
 from netpolicy.packet.family import Family
 from netpolicy.packet.grid import Grid
 from netpolicy.packet.intervals import Intervals
@@ -50,6 +53,17 @@ def loopback(family: Family, axis: Axis) -> Node:
 def icmp(family: Family) -> Node:
     """What tells the size of a path, and in IPv6 what finds neighbours and routers."""
     return PacketSet.where(family, {Axis.KEY: open_icmp(family)}).of(family)
+
+
+@cache
+def always(family: Family) -> Node:
+    """New packets that some nodes let pass whatever their policy says: icmp as above, DHCP between any two."""
+    asked = [icmp(family)]
+    for port, source_port in permutations(_CLIENT_PORTS[family]):
+        keys = PortSet.ports(Protocol.UDP, [(port, port)]).of(family)
+        box = {Axis.KEY: keys, Axis.SOURCE_PORT: ((source_port, source_port),)}
+        asked.append(PacketSet.where(family, box).of(family))
+    return union_all(asked)
 
 
 def dhcp(family: Family, grid: Grid, *, leased: bool, answers: bool) -> Node:

@@ -14,9 +14,9 @@ from netpolicy.packet.ports import PortSet
 from netpolicy.policy.question import Asking
 from netpolicy.targets.iptables.decide import Verdict, decide
 from netpolicy.targets.iptables.rules import Goto, Jump, Log, Mark, Reject, Return
-from netpolicy.verify.explain import Answer, Answers, explain
-from netpolicy.verify.fates import Where
-from netpolicy.verify.lacking import lacking
+from netpolicy.verify.why.explain import Answer, Answers, explain
+from netpolicy.verify.why.fates import Where
+from netpolicy.verify.why.lacking import lacking
 from tests.compiling import compiled, rulesets
 from tests.specification import Specification
 from tests.strategies import Case, cases

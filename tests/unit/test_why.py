@@ -6,9 +6,9 @@ from netpolicy.cli.asking import Emitted
 from netpolicy.packet.portwords import service_text
 from netpolicy.policy.question import Asking
 from netpolicy.report.why import Told, as_text
-from netpolicy.verify.explain import Answer, Answers, explain
-from netpolicy.verify.fates import Where
-from netpolicy.verify.lacking import Lacking, lacking
+from netpolicy.verify.why.explain import Answer, Answers, explain
+from netpolicy.verify.why.fates import Where
+from netpolicy.verify.why.lacking import Lacking, lacking
 from tests.compiling import compiled
 
 CLUSTER = """\

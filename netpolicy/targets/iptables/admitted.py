@@ -105,7 +105,7 @@ def judged(ruleset: Ruleset, family: Family, hook: str, grids: Grids | None = No
     grid = None if grids is None else grids[family]
     table = ruleset.table(family)
     chain = _chain(table, hook)
-    found = _Walk(ruleset, family, grid).through(chain)
+    found = Walk(ruleset, family, grid).through(chain)
     here = PacketSet.where(family, HOOKS[hook]).of(family)
     at_end = Fates(dropped=TRUE) if chain.policy == "DROP" else Fates(admitted=TRUE)
     ended = Fates()
@@ -133,7 +133,7 @@ def address_sets(ruleset: Ruleset, family: Family) -> Iterator[Intervals]:
 
 
 @dataclass(slots=True)
-class _Walk:
+class Walk:
     """The chains of a table that are worked out already."""
 
     ruleset: Ruleset

@@ -11,8 +11,8 @@ from netpolicy.packet.packets import ICMP_OF, Packet, State
 from netpolicy.packet.ports import PORTED, VALUE_BITS, VALUE_LAST, Protocol
 from netpolicy.policy.cluster import Address, Node
 from netpolicy.policy.model import Policy
-from netpolicy.verify.ends import End, Kind
-from netpolicy.verify.fates import Fate, Where
+from netpolicy.verify.why.ends import End, Kind
+from netpolicy.verify.why.fates import Fate, Where
 
 CLIENT_PORT = 40000
 _CONTAINER = {Family.V4: 0xAC110002, Family.V6: 0xFD00 << 112 | 2}

@@ -17,9 +17,9 @@ from netpolicy.policy.cluster import Address
 from netpolicy.policy.model import Egress, Policy, Statement
 from netpolicy.policy.question import Question
 from netpolicy.policy.selectors import address_set
-from netpolicy.verify.ends import End, Ends, Kind
-from netpolicy.verify.fates import Bearing, Fate, Where, always, fates
-from netpolicy.verify.passages import Passage, passages
+from netpolicy.verify.why.ends import End, Ends, Kind
+from netpolicy.verify.why.fates import Bearing, Fate, Where, always, fates
+from netpolicy.verify.why.passages import Passage, passages
 
 
 @dataclass(frozen=True, slots=True)

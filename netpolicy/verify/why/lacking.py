@@ -13,7 +13,7 @@ from netpolicy.packet.portwords import is_sayable, service_text
 from netpolicy.policy.model import Egress, Policy, Selection, Statement
 from netpolicy.policy.question import Idle
 from netpolicy.policy.selectors import address_set
-from netpolicy.verify.explain import Answer, Answers, Side
+from netpolicy.verify.why.explain import Answer, Answers, Side
 
 MOST_NAMED = 3
 """Nodes or networks that a proposed statement lists; it names what was asked about where there are more."""
