@@ -171,7 +171,7 @@ class Benches:
                 named = self.naming[at] if len(self.naming[at]) == 1 else ()
                 parts[Place.FORWARD].add(Box(who, seats.at([at[1]]), published), key, *named)
         if self.enforced:
-            aimed = whom | self.points(family, one.whom.virtual)
+            aimed = whom | self.points(family, (each for each in one.whom.virtual if each.nodes))
             parts[Place.OUTBOUND].add(Box(seats.standing(who), aimed, keys), key)
 
     @cached_property
