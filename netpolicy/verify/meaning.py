@@ -157,7 +157,7 @@ class _Here:
             Axis.STATE: state(State.NEW, State.ESTABLISHED, State.RELATED),
             Axis.TRANSLATED: ((1, 1),),
             Axis.ORIGINAL_PORT: ((0, VALUE_LAST),),
-            Axis.ORIGINAL_DESTINATION: self.grid.every,
+            Axis.ORIGINAL_DESTINATION: self.elsewhere,
         }
         can_be = union(self.box({**box, **untouched}), self.box({**box, **translated}))
         return intersection(asked, can_be)
