@@ -24,8 +24,12 @@ def service_text(ports: PortSet, families: tuple[Family, ...] = FAMILIES) -> str
     sides = {family: ports.of(family) for family in families}
     if all(keys == ANY_PORT.of(family) for family, keys in sides.items()):
         return "any"
-    if all(len(by_protocol(keys)) > MANY_PROTOCOLS for keys in sides.values()):
+    wide = {family for family, keys in sides.items() if len(by_protocol(keys)) > MANY_PROTOCOLS}
+    if len(wide) == len(families):
         return f"any but {service_text(~ports, families)}"
+    if wide:
+        apart = ((family, service_text(ports, (family,))) for family in families)
+        return ", ".join(f"{said} (IPv{family.value})" for family, said in apart if said)
     icmp = {family: _icmp_span(family) for family in families}
     plain = {family: difference(keys, icmp[family]) for family, keys in sides.items()}
     shared = plain[families[0]]

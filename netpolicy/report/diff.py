@@ -11,9 +11,9 @@ from typing import Any
 from netpolicy import __version__
 from netpolicy.packet.addresses import FAMILIES, network_text, networks
 from netpolicy.packet.packets import describe
+from netpolicy.packet.portwords import service_text
 from netpolicy.policy.identity import Identity
 from netpolicy.report.services import of_keys
-from netpolicy.report.services import text as services
 from netpolicy.verify.diff.blame import Cause
 from netpolicy.verify.diff.compare import Difference
 from netpolicy.verify.diff.cover import End
@@ -126,9 +126,10 @@ def _line(word: str, one: Change, found: Difference) -> tuple[str, str, str]:
 
 
 def _service(one: Change, found: Difference) -> str:
-    told = any(each.ports.v6 for each in found.changes)
+    # The family is left out where nobody needs it.
+    families = FAMILIES if any(each.ports.v6 for each in found.changes) else one.ports.families()
     way = {Way.RECEIVED: "", Way.PUBLISHED: " (published by DNAT)", Way.SENT: " (going out)"}[one.way]
-    return services(one.ports, told=told) + way
+    return service_text(one.ports, families) + way
 
 
 def _count(end: End) -> str:
@@ -214,7 +215,7 @@ def _entry(one: Change) -> dict[str, Any]:
             for family in FAMILIES
             for each in of_keys(one.ports.of(family), family)
         ],
-        "text": f"{one.source.name} -> {one.destination.name} : {services(one.ports, told=True)}",
+        "text": f"{one.source.name} -> {one.destination.name} : {service_text(one.ports)}",
         "witness": describe(one.witness),
         "statements": [
             {"side": _SIDES[each.side], "id": each.id, "text": each.text, "place": each.place} for each in one.causes

@@ -1,27 +1,22 @@
-"""Sets of protocols and ports as people and programs read them: `tcp 22, 80, udp 53`, `icmpv4 3/4`, `any but esp`."""
+"""Sets of protocols and ports cut into services, a range of a protocol each, as programs read them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from netpolicy.packet.family import FAMILIES, Family
-from netpolicy.packet.intervals import Intervals, difference, intersection
+from netpolicy.packet.family import Family
+from netpolicy.packet.intervals import Intervals
 from netpolicy.packet.packets import ICMP_OF
 from netpolicy.packet.ports import (
     PORT_SPACE_LAST,
     PORTED,
-    VALUE_BITS,
-    VALUE_LAST,
     WHOLE,
-    PortSet,
     Protocol,
     by_protocol,
 )
 
 _EVERY: Intervals = ((0, PORT_SPACE_LAST),)
-_MANY = 24
-"""With more protocols than these, what is missing is told instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +49,6 @@ def of_keys(keys: Intervals, family: Family) -> Iterator[Service]:
             yield from (Service(name, first, last) for low, high in values for first, last in _kinds(low, high))
         else:
             yield from (Service(name, first, last) for first, last in values)
-
-
-def text(ports: PortSet, *, told: bool = False) -> str:
-    """The set on one line; `told` says the family of what is not in both."""
-    if ports.v4 == ports.v6 and _is_wide(ports.v4):
-        return _listed(ports.v4, Family.V4)
-    both: Intervals = ()
-    if not any(_is_wide(ports.of(family)) for family in FAMILIES):
-        both = intersection(ports.v4, ports.v6)
-        for family in FAMILIES:
-            both = difference(both, _icmp(family))
-    parts = [_listed(both, Family.V4)] if both else []
-    for family in FAMILIES:
-        alone = difference(ports.of(family), both)
-        if alone:
-            plain = told and difference(alone, _icmp(family))
-            parts.append(_listed(alone, family) + (f" (IPv{family.value})" if plain else ""))
-    return ", ".join(parts)
-
-
-def _icmp(family: Family) -> Intervals:
-    start = ICMP_OF[family] << VALUE_BITS
-    return ((start, start | VALUE_LAST),)
-
-
-def _is_wide(keys: Intervals) -> bool:
-    """True for more protocols than anybody wants to read."""
-    return len(by_protocol(keys)) > _MANY
-
-
-def _listed(keys: Intervals, family: Family) -> str:
-    missing = difference(_EVERY, keys)
-    if missing and _is_wide(keys) and not _is_wide(missing):
-        return f"any but {joined(one.text for one in of_keys(missing, family))}"
-    return joined(one.text for one in of_keys(keys, family))
 
 
 def joined(texts: Iterable[str]) -> str:

@@ -77,3 +77,10 @@ def test_what_can_be_said_is_read_as_it_was_meant(ports: PortSet) -> None:
     text = service_text(ports)
     if is_sayable(text):
         assert meant(text) == ports
+
+
+def test_everything_of_one_family_alone_says_so() -> None:
+    assert service_text(PortSet(v4=ANY_PORT.v4)) == "any (IPv4)"
+    assert service_text(PortSet(v4=ANY_PORT.v4), (Family.V4,)) == "any"
+    found = service_text(PortSet(ANY_PORT.v4, PortSet.ports(6, [(22, 22)]).v6))
+    assert found == "any (IPv4), tcp 22 (IPv6)"
