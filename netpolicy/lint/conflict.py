@@ -27,7 +27,7 @@ that expires no later.
 ```netpol
 role dea, mysql, redis
 deny  dea -> mysql        : tcp 1-4000
-deny  dea -> redis        : tcp
+deny  dea -> redis        : tcp 1-65535
 allow dea -> mysql, redis : tcp 3306
 ```
 
@@ -36,7 +36,7 @@ allow dea -> mysql, redis : tcp 3306
 ```netpol
 role dea, mysql, redis
 deny  dea -> mysql        : tcp 1-3000
-deny  dea -> redis        : tcp
+deny  dea -> redis        : tcp 1-65535
 allow dea -> mysql, redis : tcp 3306
 ```
 """

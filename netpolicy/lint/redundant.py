@@ -32,7 +32,7 @@ Where the search would take too long, one notice says of how many statements not
 ```netpol
 role dea, mysql, redis
 allow dea -> mysql        : tcp 3000-4000
-allow dea -> redis        : tcp
+allow dea -> redis        : tcp 1-65535
 allow dea -> mysql, redis : tcp 3306
 ```
 
@@ -41,7 +41,7 @@ allow dea -> mysql, redis : tcp 3306
 ```netpol
 role dea, mysql, redis
 allow dea -> mysql : tcp 3000-4000
-allow dea -> redis : tcp
+allow dea -> redis : tcp 1-65535
 ```
 """
 

@@ -110,8 +110,7 @@ class _Claiming:
 
     def receives(self, receivers: AddressSet, node: _Node) -> bool:
         return any(
-            intersection(self.placed(receivers.of(family), family), node.held[at])
-            for at, family in enumerate(FAMILIES)
+            intersection(self.placed(receivers.of(family), family), node.held[at]) for at, family in enumerate(FAMILIES)
         )
 
     def whole(self, held: Intervals, family: Family) -> Intervals:
