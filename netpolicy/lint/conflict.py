@@ -19,8 +19,7 @@ this cluster. Either the deny is wider than it was meant to be, or the allow can
 blame together: without any one of them the allow would admit something.
 
 An allow is judged by all that it opens here: addresses of both families, both directions of `<->`, virtual addresses,
-forwarded services, and with `option egress = enforced` what nodes may send. A deny that expires takes an allow only if
-that expires no later.
+forwarded services, and with `option egress = enforced` what nodes may send.
 
 ## Bad
 

@@ -35,9 +35,9 @@ class GaveUp:
 class Blame:
     """Asks of the boxes of a list which others cover them; each question has a budget of steps.
 
-    `taken` counts the steps of all questions. With `probing`, a hole is first looked for in a quick way: it pays where
-    boxes have few different sides. The search (`split`) may take the budget, the exact fallback (`sweep`) may take it again, and so may each of two
-    attempts to leave boxes out.
+    The search (`split`) may take the budget, the exact fallback (`sweep`) may take it again, and so may each of two
+    attempts to leave boxes out. `taken` counts the steps of all questions. With `probing`, a hole is first looked for
+    in a quick way, which pays where boxes have few different sides.
     """
 
     def __init__(self, boxes: Sequence[Box], budget: int, *, probing: bool = False) -> None:
