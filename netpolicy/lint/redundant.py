@@ -31,17 +31,17 @@ Where the search would take too long, one notice says of how many statements not
 
 ```netpol
 role dea, mysql, redis
-allow dea -> mysql        : tcp 3000-4000
-allow dea -> redis        : tcp 1-65535
-allow dea -> mysql, redis : tcp 3306
+allow dea, mysql -> redis        : tcp 3306
+allow dea        -> mysql        : tcp 3306
+allow dea        -> mysql, redis : tcp 3306
 ```
 
 ## Good
 
 ```netpol
 role dea, mysql, redis
-allow dea -> mysql : tcp 3000-4000
-allow dea -> redis : tcp 1-65535
+allow dea, mysql -> redis : tcp 3306
+allow dea        -> mysql : tcp 3306
 ```
 """
 
