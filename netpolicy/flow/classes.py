@@ -10,6 +10,9 @@ from netpolicy.policy.cluster import Node
 from netpolicy.policy.model import Policy
 from netpolicy.policy.selectors import address_set
 
+_LINK_LOCAL = AddressSet(v6=((0xFE80 << 112, (0xFEC0 << 112) - 1),))
+"""fe80::/10: DHCP of IPv6 answers from there, so every node tells these addresses apart."""
+
 
 def classes(policy: Policy, *, apart: bool = False) -> tuple[NodeClass, ...]:
     """The classes of a cluster's nodes, in order of their first member; `apart` gives every node its own."""
@@ -21,10 +24,10 @@ def classes(policy: Policy, *, apart: bool = False) -> tuple[NodeClass, ...]:
 
 
 def _sides(policy: Policy) -> list[AddressSet]:
-    """Every set of addresses that an active statement asks about, however it is spelt."""
+    """Every set of addresses that an active statement or the baseline asks about, however it is spelt."""
     sides = (side for one in policy.statements for side in (one.who, one.whom))
     sets = (held for side in sides for held in (side.addresses, *(virtual.nodes for virtual in side.virtual)))
-    return list(dict.fromkeys(sets))
+    return list(dict.fromkeys((*sets, _LINK_LOCAL)))
 
 
 def _likeness(node: Node, sides: Sequence[AddressSet]) -> Hashable:

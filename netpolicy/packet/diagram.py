@@ -25,19 +25,24 @@ Variable = tuple[int, str]
 """A coordinate by its rank; opaque matches share a rank and are told apart by their text. Asked in ascending order."""
 
 _CACHED = 1 << 17
+_TALL = 100
+"""What is higher is worked out from its far end, so that no recursion goes deeper: Python ends one at 1,000 calls."""
 
 
 class Node:
     """A set of points. Nodes are made by the functions of this module alone; equal sets are the same node."""
 
-    __slots__ = ("__weakref__", "edges", "variable")
+    __slots__ = ("__weakref__", "edges", "height", "variable")
 
     variable: Variable
     edges: tuple[tuple[Intervals, Node], ...]
+    height: int
+    """How many coordinates it asks for one after the other, at most."""
 
     def __init__(self, variable: Variable, edges: tuple[tuple[Intervals, Node], ...]) -> None:
         self.variable = variable
         self.edges = edges
+        self.height = 1 + max((rest.height for _, rest in edges), default=-1)
 
     def __repr__(self) -> str:
         if self is FALSE or self is TRUE:
@@ -67,32 +72,28 @@ def cube(asked: Mapping[Variable, tuple[Intervals, int]]) -> Node:
     return found
 
 
-@lru_cache(maxsize=_CACHED)
 def complement(a: Node) -> Node:
     """The points that are not in a."""
-    if a is FALSE or a is TRUE:
-        return TRUE if a is FALSE else FALSE
-    spend()
-    # Different rests have different complements, so the edges stay as they are.
-    return _interned(a.variable, tuple((values, complement(rest)) for values, rest in a.edges))
+    if a.height > _TALL:
+        for node in _from_far_end(nodes(a)):
+            _complement(node)
+    return _complement(a)
 
 
 def union(a: Node, b: Node) -> Node:
     """The points in a or in b."""
-    if a is TRUE or b is TRUE:
-        return TRUE
-    if a is FALSE or a is b:
-        return b
-    return a if b is FALSE else _union(a, b)
+    if a.height > _TALL or b.height > _TALL:
+        for x, y in _tall_pairs(a, b):
+            _either(x, y)
+    return _either(a, b)
 
 
 def intersection(a: Node, b: Node) -> Node:
     """The points in a and in b."""
-    if a is FALSE or b is FALSE:
-        return FALSE
-    if a is TRUE or a is b:
-        return b
-    return a if b is TRUE else _intersection(a, b)
+    if a.height > _TALL or b.height > _TALL:
+        for x, y in _tall_pairs(a, b):
+            _both(x, y)
+    return _both(a, b)
 
 
 def difference(a: Node, b: Node) -> Node:
@@ -116,9 +117,9 @@ def covers(a: Node, b: Node) -> bool:
 
 def overlaps(a: Node, b: Node) -> bool:
     """True if some point is in both; stops at the first that is."""
-    if a is FALSE or b is FALSE:
-        return False
-    return True if a is TRUE or b is TRUE or a is b else _overlaps(a, b)
+    if a.height > _TALL or b.height > _TALL:
+        return intersection(a, b) is not FALSE
+    return _overlap(a, b)
 
 
 def contains(a: Node, point: Mapping[Variable, int]) -> bool:
@@ -129,15 +130,12 @@ def contains(a: Node, point: Mapping[Variable, int]) -> bool:
     return a is TRUE
 
 
-@lru_cache(maxsize=_CACHED)
 def without(a: Node, variable: Variable) -> Node:
     """The points that are in a for some value of the variable: a no longer says anything of it."""
-    if a.variable > variable:
-        return a
-    spend()
-    if a.variable == variable:
-        return union_all(rest for _, rest in a.edges)
-    return _node(a.variable, [(values, without(rest, variable)) for values, rest in a.edges])
+    if a.height > _TALL:
+        for node in _from_far_end(nodes(a)):
+            _without(node, variable)
+    return _without(a, variable)
 
 
 @lru_cache(maxsize=_CACHED)
@@ -196,39 +194,92 @@ def boxes(a: Node) -> Iterator[dict[Variable, Intervals]]:
 
 def forget() -> None:
     """What was worked out is worked out again when it is asked again; no set changes."""
-    for known in (complement, without, at, _union, _intersection, _overlaps):
+    for known in (_complement, _without, at, _union, _intersection, _overlaps):
         known.cache_clear()
 
 
 @lru_cache(maxsize=_CACHED)
+def _complement(a: Node) -> Node:
+    if a is FALSE or a is TRUE:
+        return TRUE if a is FALSE else FALSE
+    spend(len(a.edges))
+    # Different rests have different complements, so the edges stay as they are.
+    return _interned(a.variable, tuple((values, _complement(rest)) for values, rest in a.edges))
+
+
+@lru_cache(maxsize=_CACHED)
+def _without(a: Node, variable: Variable) -> Node:
+    if a.variable > variable:
+        return a
+    spend(len(a.edges))
+    if a.variable == variable:
+        return union_all(rest for _, rest in a.edges)
+    return _node(a.variable, [(values, _without(rest, variable)) for values, rest in a.edges])
+
+
+def _either(a: Node, b: Node) -> Node:
+    if a is TRUE or b is TRUE:
+        return TRUE
+    if a is FALSE or a is b:
+        return b
+    return a if b is FALSE else _union(a, b)
+
+
+def _both(a: Node, b: Node) -> Node:
+    if a is FALSE or b is FALSE:
+        return FALSE
+    if a is TRUE or a is b:
+        return b
+    return a if b is TRUE else _intersection(a, b)
+
+
+def _overlap(a: Node, b: Node) -> bool:
+    if a is FALSE or b is FALSE:
+        return False
+    return True if a is TRUE or b is TRUE or a is b else _overlaps(a, b)
+
+
+@lru_cache(maxsize=_CACHED)
 def _union(a: Node, b: Node) -> Node:
-    spend()
-    if a.variable == b.variable:
-        met = overlay(a.edges, b.edges)
-        return _node(a.variable, [(values, union(a.edges[i][1], b.edges[j][1])) for (i, j), values in met.items()])
-    first, other = (a, b) if a.variable < b.variable else (b, a)
-    return _node(first.variable, [(values, union(rest, other)) for values, rest in first.edges])
+    variable, parts = _met(a, b)
+    return _node(variable, [(values, _either(x, y)) for values, x, y in parts])
 
 
 @lru_cache(maxsize=_CACHED)
 def _intersection(a: Node, b: Node) -> Node:
-    spend()
-    if a.variable == b.variable:
-        met = overlay(a.edges, b.edges)
-        return _node(
-            a.variable, [(values, intersection(a.edges[i][1], b.edges[j][1])) for (i, j), values in met.items()]
-        )
-    first, other = (a, b) if a.variable < b.variable else (b, a)
-    return _node(first.variable, [(values, intersection(rest, other)) for values, rest in first.edges])
+    variable, parts = _met(a, b)
+    return _node(variable, [(values, _both(x, y)) for values, x, y in parts])
 
 
 @lru_cache(maxsize=_CACHED)
 def _overlaps(a: Node, b: Node) -> bool:
-    spend()
+    return any(_overlap(x, y) for _, x, y in _met(a, b)[1])
+
+
+def _met(a: Node, b: Node) -> tuple[Variable, list[tuple[Intervals, Node, Node]]]:
+    """The first coordinate that one of two diagrams asks for, and where each of its values leads in both."""
+    spend(len(a.edges) + len(b.edges))
     if a.variable == b.variable:
-        return any(overlaps(a.edges[i][1], b.edges[j][1]) for i, j in overlay(a.edges, b.edges))
+        met = overlay(a.edges, b.edges)
+        return a.variable, [(values, a.edges[i][1], b.edges[j][1]) for (i, j), values in met.items()]
     first, other = (a, b) if a.variable < b.variable else (b, a)
-    return any(overlaps(rest, other) for _, rest in first.edges)
+    return first.variable, [(values, rest, other) for values, rest in first.edges]
+
+
+def _tall_pairs(a: Node, b: Node) -> list[tuple[Node, Node]]:
+    """The pairs of tall diagrams that a meeting of two comes to, those first that no other waits for."""
+    found: dict[tuple[Node, Node], None] = {}
+    todo = [(a, b)]
+    while todo:
+        pair = x, y = todo.pop()
+        if pair not in found and x is not y and x.edges and y.edges and max(x.height, y.height) > _TALL:
+            found[pair] = None
+            todo += [(p, q) for _, p, q in _met(x, y)[1]]
+    return sorted(found, key=lambda pair: min(pair[0].variable, pair[1].variable), reverse=True)
+
+
+def _from_far_end(found: Iterable[Node]) -> list[Node]:
+    return sorted(found, key=lambda node: node.variable, reverse=True)
 
 
 def _node(variable: Variable, parts: Iterable[tuple[Intervals, Node]]) -> Node:

@@ -302,3 +302,21 @@ def test_a_set_has_a_place_exactly_when_it_is_a_union_of_atoms(sets: list[Interv
     inside = [contains(other, address) for address in range(32)]
     whole = all(inside[a] == inside[b] for a in range(32) for b in range(32) if atoms.number(a) == atoms.number(b))
     assert (atoms.place(other) is not None) is whole
+
+
+def test_thousands_of_matches_that_are_not_modelled_are_no_crash() -> None:
+    """A diagram asks for one after the other; Python ends a recursion at 1,000 calls."""
+    texts = [f"string --string {at:04}" for at in range(3000)]
+    every = [PacketSet.opaque(Family.V4, text) for text in texts]
+    some = PacketSet.union_all(every)
+    assert some.opaques() == tuple(texts)
+    assert ~~some == some
+    assert (~some).opaques() == tuple(texts)
+    assert some.without(Axis.OPAQUE) == PacketSet(v4=TRUE)
+    assert not some & ~some
+    assert some.covers(every[7])
+    assert (some - every[7]).overlaps(every[8])
+    assert not (some - every[7]).overlaps(every[7])
+    found = some.witness()
+    assert found is not None
+    assert found in some

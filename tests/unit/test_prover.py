@@ -155,6 +155,33 @@ def test_what_nobody_receives_is_not_opened() -> None:
     assert not any("224.0.0.251" in one.text for one in files)
 
 
+def test_a_link_local_address_does_not_stop_a_compile() -> None:
+    """DHCP of IPv6 answers from fe80::/10, so one node in there and one out of there are no class."""
+    web = '  web[1-2]: {roles: [web], interfaces: {eth0: ["10.0.0.[1-2]", "2001:db8::[1-2]"]}}\n'
+    apart = "".join(
+        f'  web{at}: {{roles: [web], interfaces: {{eth0: ["10.0.0.{at}", "{address}"]}}}}\n'
+        for at, address in ((1, "fe80::1"), (2, "2001:db8::2"))
+    )
+    assert web in CLUSTER
+    policy = POLICY.replace("deny  node web2 -> db : tcp 3312\n", "")
+    pipeline = compiled({"cluster.yaml": CLUSTER.replace(web, apart), "policy.netpol": policy})
+    assert [told(pipeline.proved(built)[1]) for built, _ in pipeline.built()] == ["", "", ""]
+
+
+def test_a_thousand_chains_one_behind_the_other_are_judged() -> None:
+    def change(name: str, text: str) -> str:
+        if name != "rules.v4":
+            return text
+        declared = "".join(f":C{at} - [0:0]\n" for at in range(1001))
+        rules = "".join(f"-A C{at} -p tcp -j C{at + 1}\n" for at in range(1000))
+        text = text.replace("*filter\n", f"*filter\n{declared}", 1)
+        return text.replace("-A INPUT ", f"{rules}-A C1000 -s 192.0.2.7 -j ACCEPT\n-A INPUT -j C0\n-A INPUT ", 1)
+
+    _, found = proved(of_node("db1"), change)
+    assert [one.code for one in found] == ["NP311"], told(found)
+    assert "192.0.2.7" in found[0].message
+
+
 # Without any one rule.
 
 

@@ -105,7 +105,10 @@ def judged(ruleset: Ruleset, family: Family, hook: str, grids: Grids | None = No
     grid = None if grids is None else grids[family]
     table = ruleset.table(family)
     chain = _chain(table, hook)
-    found = Walk(ruleset, family, grid).through(chain)
+    walk = Walk(ruleset, family, grid)
+    for inner in _inner_first(table, chain):
+        walk.known[inner.name] = walk.through(inner)
+    found = walk.known[chain.name]
     here = PacketSet.where(family, HOOKS[hook]).of(family)
     at_end = Fates(dropped=TRUE) if chain.policy == "DROP" else Fates(admitted=TRUE)
     ended = Fates()
@@ -134,7 +137,7 @@ def address_sets(ruleset: Ruleset, family: Family) -> Iterator[Intervals]:
 
 @dataclass(slots=True)
 class Walk:
-    """The chains of a table that are worked out already."""
+    """The chains of a table that are worked out already; a chain is worked out after those that it leads to."""
 
     ruleset: Ruleset
     family: Family
@@ -175,8 +178,6 @@ class Walk:
             case Return() | Log() | Mark():
                 return Fates(back=TRUE)
             case Jump(name) | Goto(name):
-                if name not in self.known:
-                    self.known[name] = self.through(_chain(self.ruleset.table(self.family), name))
                 return self.known[name]
             case _:
                 assert_never(target)
@@ -260,6 +261,21 @@ class Walk:
         if "DNAT" in states:
             found = union(found, PacketSet.where(self.family, {Axis.TRANSLATED: ((1, 1),)}).of(self.family))
         return diagram.complement(found) if negated else found
+
+
+def _inner_first(table: Table, chain: Chain) -> list[Chain]:
+    """The chain and those that its packets may come to, each after all that it leads to; no chain leads to itself."""
+    found: dict[str, Chain] = {}
+    todo = [(chain, False)]
+    while todo:
+        one, entered = todo.pop()
+        if entered:
+            found[one.name] = one
+        elif one.name not in found:
+            todo.append((one, True))
+            names = dict.fromkeys(rule.target.chain for rule in one.rules if isinstance(rule.target, Jump | Goto))
+            todo += [(_chain(table, name), False) for name in names if name not in found]
+    return list(found.values())
 
 
 def _does(rule: Rule) -> Target:
