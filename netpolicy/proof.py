@@ -27,8 +27,9 @@ from netpolicy.verify.prove import Difference, differences, speaking, strays, un
 STEPS = 20_000_000
 """Steps that the proof of one class may take: some minutes. A class of a usual policy takes some thousands."""
 PREMISES = (
-    "an address belongs to the node that declares it: others neither send with it nor receive for it",
-    "only what was translated on the node has another original destination",
+    "an address belongs to the node that declares it: others neither send with it, nor receive or route for it",
+    "connection tracking puts fragments together before a rule sees them",
+    "a match that is not modelled answers the same wherever its text stands",
     "the kernel does what its rules say (the kernel tests send packets)",
     "what clouds let pass by themselves (answers, neighbours, DHCP) is the baseline",
 )

@@ -84,8 +84,8 @@ def _more(packet: Packet) -> str:
 
 
 def _translation(packet: Packet) -> str:
-    if not packet.dnat:
-        return ""
-    if packet.original_destination is None:
-        return ", dnat" if packet.original_port is None else f", dnat from port {packet.original_port}"
-    return f", dnat from {_endpoint(packet.family, packet.original_destination, packet.original_port or 0)}"
+    address, port = packet.original_destination, packet.original_port
+    if address is None and port is None:
+        return ", dnat" if packet.dnat else ""
+    sent = f"port {port}" if address is None else _endpoint(packet.family, address, port or 0)
+    return f", dnat from {sent}" if packet.dnat else f", first sent to {sent}"

@@ -63,10 +63,10 @@ _LAST = {
 }
 NO_PORT = VALUE_LAST + 1
 NO_MAC = MAC_LAST + 1
-_ETH0 = interfaces.number("eth0")
+_ETHERNETS = (interfaces.number("eth0"), interfaces.number("eth1"))
 _USUAL: Mapping[Axis, tuple[int, ...]] = {
-    Axis.IN_INTERFACE: (interfaces.NONE, _ETH0),
-    Axis.OUT_INTERFACE: (interfaces.NONE, _ETH0),
+    Axis.IN_INTERFACE: (interfaces.NONE, *_ETHERNETS),
+    Axis.OUT_INTERFACE: (interfaces.NONE, *_ETHERNETS),
     Axis.KEY: (6 << VALUE_BITS | 80,),
     Axis.ORIGINAL_PORT: (NO_PORT,),
     Axis.SOURCE_PORT: (40000,),

@@ -140,7 +140,11 @@ class _Here:
         return union(always, difference(new, self.invalid))
 
     def possible(self, only: Axis | None, asked: Node) -> Node:
-        """Those of the packets asked about that can be: of a translation there is all or nothing."""
+        """Those of the packets asked about that can be.
+
+        Connection tracking knows of every packet that has a connection where its first one was sent, translated or not;
+        that both are the same where nothing was translated is not used.
+        """
         some, none = interfaces.SOME, ((interfaces.NONE, interfaces.NONE),)
         comes = some if only in (Axis.IN_INTERFACE, None) else none
         goes = some if only in (Axis.OUT_INTERFACE, None) else none
@@ -159,7 +163,8 @@ class _Here:
             Axis.ORIGINAL_PORT: ((0, VALUE_LAST),),
             Axis.ORIGINAL_DESTINATION: self.elsewhere,
         }
-        can_be = union(self.box({**box, **untouched}), self.box({**box, **translated}))
+        known = {**translated, Axis.TRANSLATED: ((0, 0),), Axis.ORIGINAL_DESTINATION: self.grid.every}
+        can_be = union_all(self.box({**box, **more}) for more in (untouched, translated, known))
         return intersection(asked, can_be)
 
     # The statements. A deny beats every allow.

@@ -85,6 +85,12 @@ CHANGES: dict[str, tuple[str, str, str, set[str]]] = {
     "established is lost": ("rules.v4", r"-A NP-IN[^\n]*RELATED,ESTABLISHED[^\n]*\n", "", {"NP312"}),
     "all ICMPv6 is refused": ("rules.v6", r"--icmpv6-type 135", "--icmpv6-type 139", {"NP311", "NP312"}),
     "a chain is not entered": ("rules.v4", r"-A INPUT [^\n]*\n", "", {"NP311"}),
+    "the original port of what nobody translated is let in": (
+        "rules.v4",
+        r"(?m)^(-A NP-IN-\w+ )(?=-i lo)",
+        r"\1-m conntrack ! --ctstate DNAT -m conntrack --ctorigdstport 22 -j RETURN\n\1",
+        {"NP311"},
+    ),
     "a policy drops": ("rules.v4", r":OUTPUT ACCEPT", ":OUTPUT DROP", {"NP312"}),
     "a member is lost": ("sets.ipset", r"add np4-web-\w+ 10.0.0.2 -exist\n", "", {"NP312"}),
     "a member is added": ("sets.ipset", r"(add np4-web-\w+) (10.0.0.2 -exist\n)", r"\1 \2\1 10.0.0.77\n", {"NP311"}),
