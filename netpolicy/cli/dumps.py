@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Dumps:
 def dumped(path: str, reader: Reader) -> Callable[[], Dumps] | None:
     """Who reads the dumps at the path; None where these are none."""
     folder = Path(path)
-    if folder.is_dir():
+    if os.path.isdir(folder):  # noqa: PTH112
         files = [folder / name for name in (*RULES.values(), SETS) if (folder / name).exists()]
         return (lambda: _read([str(one) for one in files], reader)) if files else None
     if path.endswith(_CLUSTERS):

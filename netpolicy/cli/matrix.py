@@ -7,9 +7,9 @@ traffic, neighbour discovery …) is not in the rows. Of a build folder the rows
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     from netpolicy.cli.tell import tell
     from netpolicy.diagnostic import error
 
-    status, told = _of_build(options) if Path(options.cluster).is_dir() else _of_cluster(options)
+    status, told = _of_build(options) if _is_build(options.cluster) else _of_cluster(options)
     if told is None:
         return status
     try:
@@ -121,3 +121,10 @@ def _write(text: str, output: str | None) -> None:
     from netpolicy.cli.folder import write_file
 
     write_file(output, text)
+
+
+def _is_build(path: str) -> bool:
+    """True for a folder with a manifest; a path that no file can have is none."""
+    from netpolicy.cli.folder import MANIFEST
+
+    return os.path.exists(f"{path}/{MANIFEST}")  # noqa: PTH110

@@ -69,7 +69,7 @@ def _read(name: str, other: str, options: argparse.Namespace) -> Operand:
     if (reading := dumped(path, reader)) is not None:
         dumps = reading()
         return Operand(dumps, dumps.inputs)
-    if reader is read and Path(path).is_dir():
+    if reader is read and os.path.isdir(path):  # noqa: PTH112
         return Operand(*of_build(path))
     return Operand(*_of_pipeline(path, reader, options))
 
@@ -84,7 +84,7 @@ def _placed(name: str, other: str) -> tuple[str, Reader]:
     if not path:
         path = other.removeprefix(GIT).partition(":")[2] if other.startswith(GIT) else other
     try:
-        if not path or (not other.startswith(GIT) and Path(path).is_dir()):
+        if not path or (not other.startswith(GIT) and os.path.isdir(path)):  # noqa: PTH112
             raise RevisionError(f"`{name}` does not say which file is meant", f"name it, such as `{name}:cluster.yaml`")
         return path, at_revision(revision, path)
     except RevisionError as failure:
