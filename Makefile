@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 CLUSTER := rules/clusters/twenty.yaml
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check bench soak golden clean kernel-tools
+.PHONY: demo test check bench soak sabotage golden clean kernel-tools
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
@@ -32,6 +32,10 @@ bench: .venv/.bench .venv/.node
 # What CI has no time for: many more applies and round trips of rules.
 soak: .venv/.node
 	@CI=true APPLIES=100 ROUND_TRIPS=1000 $(BIN)/pytest -n 2 tests/kernel/test_apply_packets.py tests/kernel/test_drift_round_trips.py -k "applies or round"
+
+# Breaks the code in many places, one at a time; each must be noticed by a test, or be explained as no change at all.
+sabotage: $(STAMP)
+	@$(BIN)/python -m tests.sabotage --count 300
 
 golden: $(STAMP)
 	@GOLDEN=write $(BIN)/pytest tests/golden

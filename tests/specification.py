@@ -132,6 +132,8 @@ class Specification:
         if packet.state is State.INVALID:
             return Ruling(False, "invalid")
         if published:
+            if packet.original_destination is not None:
+                self._require_no_other(node, (packet.family, packet.original_destination))
             return self._by_statements(lambda way: self._publishes(way, node, packet))
         # What containers send leaves with the rights of their node.
         return self._by_statements(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -48,7 +49,7 @@ def of_compile(pipeline: Pipeline, options: argparse.Namespace) -> Found:
 def against(pipeline: Pipeline, options: argparse.Namespace) -> Found:
     """What is proved of what is there; a `StoppedError` says why it cannot be read."""
     first, *more = (Path(one) for one in options.against)
-    if not more and (first / MANIFEST).exists():
+    if not more and os.path.exists(first / MANIFEST):  # noqa: PTH110
         return against_build(pipeline, Build(first))
     return against_saved(pipeline, options.node, [path for one in (first, *more) for path in _saved(one)])
 
@@ -110,7 +111,7 @@ def _class_of(pipeline: Pipeline, policy: Policy, name: str) -> NodeClass:
 
 def _saved(path: Path) -> list[Path]:
     """The file, or the files in a folder that `apply-rules` and `drift` would read, too."""
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112
         return [path]
     return [path / name for name in (*RULES.values(), SETS) if (path / name).exists()]
 

@@ -95,7 +95,7 @@ def _covered(pipeline: Pipeline, options: argparse.Namespace) -> int:
 
     from netpolicy.cli import FINE
     from netpolicy.report import coverage as report
-    from netpolicy.verify.coverage import coverage
+    from netpolicy.verify.coverage.score import coverage
 
     assert pipeline.policy is not None
     found = coverage(pipeline.policy)
@@ -136,6 +136,8 @@ def _said(path: str, done: Proved, found: list[Diagnostic]) -> str:
     from netpolicy.cli.tell import counted, many
     from netpolicy.diagnostic import has_errors, one_line
 
+    if not done.nodes and has_errors(found):
+        return f"{one_line(path)}: {counted(found)}; not proved"
     nodes, classes = many(done.nodes, "node"), many(done.classes, "class", "classes")
     parts = [f"{nodes} in {classes}", f"{many(done.rules, 'rule')} read back"]
     parts += [f"{many(done.cards, 'kind')} of interfaces in clouds"] if done.cards else []

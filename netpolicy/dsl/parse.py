@@ -42,6 +42,7 @@ _WORDS = terminals((*RESERVED_WORDS, *ATTRIBUTE_WORDS, *PLACE_WORDS))
 _GOES_ON = re.compile(r"[A-Za-z0-9_]|-[A-Za-z0-9]")
 # What stands behind a whole statement and still belongs to it: what was read is not what was meant.
 _SPOILING = frozenset({"EQUAL", "ASSIGN", "COLON", "STRING"})
+_VERB = re.compile(r"\s*(?:allow|deny|never|expect)(?![A-Za-z0-9_-])")  # a statement that was pasted as a question
 _OTHER_BLOCK = re.compile(r"(?:else|elif|if|unless)\b[^\n{]*(?=\{)")  # it is read as the block of a broken `when`
 _NAME_OR_TEXT = re.compile(r'[A-Za-z][A-Za-z0-9_-]*|"[^"\n]*"')
 _RESUME = re.compile(
@@ -143,6 +144,18 @@ def parse(source: Source) -> tuple[Tree[Token], frozenset[str], list[Diagnostic]
     while start is not None:
         start = _read_from(reading, start)
     return _finish(reading), frozenset(reading.broken), reading.found
+
+
+def parse_question(source: Source) -> tuple[Tree[Token], list[Diagnostic]]:
+    """The tree of a text that is one flow, with or without its verb, as a promise about it; and the errors."""
+    reading = _Reading(source, grammar().parse_interactive(source.text))
+    verb = _VERB.match(source.text)
+    start: int | None = verb.end() if verb is not None else 0
+    assert start is not None
+    reading.feed(Token("EXPECT", "expect", start_pos=0, line=1, column=1, end_line=1, end_column=1, end_pos=start))
+    while start is not None:
+        start = _read_from(reading, start)
+    return _finish(reading), reading.found
 
 
 def _read_from(reading: _Reading, start: int) -> int | None:

@@ -6,7 +6,7 @@ A rule is one module here that offers `RULE`. The registry finds it; nothing els
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from netpolicy.diagnostic import Diagnostic, Label, Severity, one_line
@@ -19,6 +19,7 @@ from netpolicy.policy.params import Params
 from netpolicy.policy.services import Services
 from netpolicy.registry import modules
 from netpolicy.source import Source, Span
+from netpolicy.verify.needless import Needless, needless
 
 Range = tuple[int, int, int]
 """Protocol, first and last port."""
@@ -49,6 +50,7 @@ class Context:
     names: Names
     files: tuple[s.PolicyFile, ...]
     shipped: frozenset[Source] = frozenset()
+    _needless: list[Needless] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def cluster(self) -> Cluster:
@@ -68,6 +70,18 @@ class Context:
         for written in self.statements():
             if isinstance(written, s.Flow):
                 yield from ((written, one) for one in resolved.get(written.span, ()))
+
+    def needless(self) -> Needless:
+        """Which of the user's active statements could go, found once; the first of equal ones stays."""
+        if not self._needless:
+            said: dict[str, list[Statement]] = {one.id: [] for _, one in self.active()}
+            for one in self.policy.of(s.Verb.ALLOW, s.Verb.DENY):
+                said.setdefault(one.id, []).append(one)
+            self._needless.append(needless(self.policy, [each for each in said.values() if each], self._judged))
+        return self._needless[0]
+
+    def _judged(self, one: Statement) -> bool:
+        return one.span is not None and one.span.source not in self.shipped
 
     def opened(self) -> Iterator[Opened]:
         """What the active allows open, by the members of their lists; one with an empty side opens nothing."""

@@ -6,6 +6,7 @@ from math import prod
 from operator import is_
 
 from netpolicy.packet.overlaps import Overlaps, bits_of, places_in
+from netpolicy.packet.probe import Probe
 from netpolicy.packet.sides import Bits, Sides, as_intervals, extent
 from netpolicy.packet.space import Box
 from netpolicy.packet.split import Clip, Outcome, clips, split
@@ -35,13 +36,20 @@ class Blame:
     """Asks of the boxes of a list which others cover them; each question has a budget of steps.
 
     The search (`split`) may take the budget, the exact fallback (`sweep`) may take it again, and so may each of two
-    attempts to leave boxes out.
+    attempts to leave boxes out. `taken` counts the steps of all questions. With `probing`, a hole is first looked for
+    in a quick way, which pays where boxes have few different sides.
     """
 
-    def __init__(self, boxes: Sequence[Box], budget: int) -> None:
+    def __init__(self, boxes: Sequence[Box], budget: int, *, probing: bool = False) -> None:
         self.budget = budget
+        self.taken = 0
         self._overlaps = Overlaps(boxes)
+        self._probe = Probe(boxes) if probing else None
         self.boxes = self._overlaps.boxes
+
+    def plainly_open(self, place: int, among: Bits) -> bool:
+        """True if a quick look finds a point of the box that is in none of those; False says nothing."""
+        return self._probe is not None and self._probe.finds_hole(place, among & ~(1 << place))
 
     def overlapping(self, place: int, among: Bits) -> list[Clip]:
         """What of each of those boxes lies in the box at the place, without the box itself."""
@@ -57,6 +65,8 @@ class Blame:
         box = self.boxes[place]
         if not all(box):
             return Cover((), minimal=True)
+        if self.plainly_open(place, among):
+            return None
         live = self.overlapping(place, among)
         alone = [other for other, inside in live if all(map(is_, inside, box))]
         if alone:
@@ -76,12 +86,14 @@ class Blame:
         """Places of those that cover the piece, not all needed, or None if some point of it is in none."""
         search = Steps(self.budget)
         used = split(piece, live, 0, search)
+        self.taken += search.taken
         if used is Outcome.HOLE:
             return None
         if used is not Outcome.SPENT:
             return used
         exact = Steps(self.budget)
         covered = covered_exactly(as_intervals(piece), [as_intervals(inside) for _, inside in live], exact)
+        self.taken += exact.taken
         if covered is None:
             return GaveUp(search.taken + exact.taken)
         return [place for place, _ in live] if covered else None
@@ -101,6 +113,7 @@ class Blame:
                 break
             if found is not Outcome.HOLE:
                 kept ^= 1 << place
+        self.taken += steps.taken
         first = list(places_in(kept & preferred))
         return Cover((*first, *places_in(kept & ~preferred)), not steps.spent)
 

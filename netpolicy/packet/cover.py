@@ -70,7 +70,7 @@ def needless(boxes: Sequence[Box], overruling: Sequence[bool], budget: int = BUD
     strong = bits_of(place for place, overrules in enumerate(overruling) if overrules)
     every = (1 << len(boxes)) - 1
     weak = every ^ strong
-    blame = Blame(boxes, budget)
+    blame = Blame(boxes, budget, probing=True)
     found, strong = _redundant(blame, strong, 0)
     idle = [place for place in places_in(strong) if not blame.overlapping(place, weak)]
     found += [Finding(place, Kind.IDLE, Cover((), minimal=True)) for place in idle]
@@ -87,8 +87,10 @@ def _redundant(blame: Blame, among: Bits, beside: Bits) -> tuple[list[Finding], 
     kept, open_questions = among, list[Finding]()
     gone: list[int] = []
     for place in reversed(list(places_in(among))):
-        box = blame.boxes[place]
-        used = blame.covering(box, blame.overlapping(place, kept | beside)) if all(box) else []
+        box, others = blame.boxes[place], kept | beside
+        if all(box) and blame.plainly_open(place, others):
+            continue
+        used = blame.covering(box, blame.overlapping(place, others)) if all(box) else []
         if isinstance(used, GaveUp):
             open_questions.append(Finding(place, Kind.REDUNDANT, used))
         elif used is not None:

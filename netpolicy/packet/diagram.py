@@ -12,7 +12,7 @@ coordinate needs no range of it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from weakref import WeakValueDictionary
 
@@ -147,6 +147,23 @@ def at(a: Node, variable: Variable, value: int) -> Node:
     if a.variable == variable:
         return next(rest for values, rest in a.edges if intervals.contains(values, value))
     return _node(a.variable, [(values, at(rest, variable, value)) for values, rest in a.edges])
+
+
+def renumbered(a: Node, numbers: Mapping[Variable, Sequence[Intervals]]) -> Node:
+    """The same points where some coordinates are told more finely: each value of old is all of these of new."""
+    done: dict[Node, Node] = {FALSE: FALSE, TRUE: TRUE}
+
+    def told(values: Intervals, finer: Sequence[Intervals]) -> Intervals:
+        return intervals.union_all(finer[value] for first, last in values for value in range(first, last + 1))
+
+    def made(node: Node) -> Node:
+        if node not in done:
+            finer = numbers.get(node.variable)
+            parts = [(values if finer is None else told(values, finer), made(rest)) for values, rest in node.edges]
+            done[node] = _node(node.variable, parts)
+        return done[node]
+
+    return made(a)
 
 
 def variables(a: Node) -> tuple[Variable, ...]:

@@ -8,7 +8,7 @@ then a set of a few numbers, however many nodes it holds. It is exact: every set
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -62,6 +62,19 @@ class Atoms:
             whole = sum(self.sizes[number] for number in met) == intervals.size(addresses)
             self.known[addresses] = canonical((number, number) for number in met) if whole else None
         return self.known[addresses]
+
+    def members(self, number: int) -> Intervals:
+        """All members of the atom."""
+        ends = (*self.firsts[1:], self.last + 1)
+        spans = zip(self.firsts, ends, self.numbers, strict=True)
+        return canonical((first, end - 1) for first, end, atom in spans if atom == number)
+
+    def within(self, finer: Atoms) -> tuple[Intervals, ...]:
+        """For each atom the numbers of its parts among finer atoms, which tell apart all that these do."""
+        parts: list[set[int]] = [set() for _ in self.sizes]
+        for first, number in zip(finer.firsts, finer.numbers, strict=True):
+            parts[self.number(first)].add(number)
+        return tuple(canonical((one, one) for one in sorted(found)) for found in parts)
 
     def some(self, number: int) -> Iterator[int]:
         """Members of the atom: the first of each of its ranges and what follows them."""
@@ -126,15 +139,15 @@ def _bits(inside: int) -> Iterator[int]:
 
 def _signatures(sets: list[Intervals]) -> Iterator[tuple[int, int]]:
     """Where it changes which of the sets hold an address: that address, and a bit for each set."""
-    events = sorted(
-        (position, place) for place, one in enumerate(sets) for first, last in one for position in (first, last + 1)
-    )
-    inside = at = 0
-    if not events or events[0][0] > 0:
+    changes: dict[int, int] = defaultdict(int)
+    for place, one in enumerate(sets):
+        bit = 1 << place
+        for first, last in one:
+            changes[first] ^= bit
+            changes[last + 1] ^= bit
+    if not changes or min(changes) > 0:
         yield 0, 0
-    while at < len(events):
-        position = events[at][0]
-        while at < len(events) and events[at][0] == position:
-            inside ^= 1 << events[at][1]
-            at += 1
+    inside = 0
+    for position in sorted(changes):
+        inside ^= changes[position]
         yield position, inside

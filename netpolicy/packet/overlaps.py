@@ -39,7 +39,7 @@ class Overlaps:
             holders: dict[Intervals, list[int]] = {}
             for place, side in enumerate(column):
                 holders.setdefault(side, []).append(place)
-            classes = _classes(holders) if any(len(side) > 1 for side in holders) else None
+            classes = classes_of(holders) if any(len(side) > 1 for side in holders) else None
             if classes is None:
                 # Equal sides are one value, so that most comparisons end at once.
                 same = {side: side for side in holders}
@@ -135,7 +135,7 @@ class _Unions:
         return self._unions[whole] | bits_of(chain.from_iterable(rest)) if rest else self._unions[whole]
 
 
-def _classes(sides: Iterable[Intervals]) -> dict[Intervals, Bits] | None:
+def classes_of(sides: Iterable[Intervals]) -> dict[Intervals, Bits] | None:
     """Each side as the classes of its points, or None if that would take too much memory."""
     listed = list(sides)
     changes: dict[int, list[int]] = defaultdict(list)

@@ -9,7 +9,7 @@ from tabulate import tabulate
 
 from netpolicy import __version__
 from netpolicy.policy.model import Statement
-from netpolicy.verify.coverage import Coverage, StatementCoverage
+from netpolicy.verify.coverage.score import Coverage, StatementCoverage
 
 FORMAT_VERSION = 1
 HEADER = ("statement", "place", "missed by")

@@ -7,6 +7,7 @@ from typing import Any
 
 from netpolicy import __version__
 from netpolicy.diagnostic import Diagnostic, ordered
+from netpolicy.source import Span
 
 FORMAT_VERSION = 1
 
@@ -39,4 +40,9 @@ def as_document(result: str, found: Iterable[Diagnostic]) -> dict[str, Any]:
 
 
 def _place(one: Diagnostic) -> str | None:
-    return f"{one.labels[0].span.source.name}:{one.labels[0].span.line}" if one.labels else None
+    return place_of(one.labels[0].span) if one.labels else None
+
+
+def place_of(span: Span | None) -> str:
+    """`file:line`; empty for what no file holds."""
+    return f"{span.source.name}:{span.line}" if span is not None else ""

@@ -155,7 +155,7 @@ class _Sides:
         place = (id(selection), family)
         if place not in self._known:
             strangers = (selection.addresses - self.policy.nodes).of(family)
-            virtual = address_set((one.family, one.address) for one in selection.virtual)
+            virtual = address_set((one.family, one.address) for one in selection.virtual if one.nodes)
             targets = union(strangers, virtual.of(family))
             self._known[place] = _Side(self.seats.of(family, selection.addresses), strangers, targets)
         return self._known[place]

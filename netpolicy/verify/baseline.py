@@ -5,8 +5,11 @@ It is written down once more on purpose: what is proved here shares nothing with
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import permutations
+
 from netpolicy.packet import interfaces
-from netpolicy.packet.diagram import FALSE, Node
+from netpolicy.packet.diagram import FALSE, Node, union_all
 from netpolicy.packet.family import Family
 from netpolicy.packet.grid import Grid
 from netpolicy.packet.intervals import Intervals
@@ -24,6 +27,11 @@ _MTU = {
 # Routers and neighbours (RFC 4861), listeners of multicast groups (RFC 2710 and 3810).
 _NEIGHBOURS = PortSet.union_all([PortSet.icmp(Family.V6, kind, None) for kind in (*range(130, 137), 143)])
 _CLIENT_PORTS = {Family.V4: (68, 67), Family.V6: (546, 547)}
+
+
+def open_icmp(family: Family) -> Intervals:
+    """The keys of ICMP that always pass."""
+    return (_MTU[family] | _NEIGHBOURS).of(family)
 
 
 def established(family: Family) -> Node:
@@ -44,8 +52,18 @@ def loopback(family: Family, axis: Axis) -> Node:
 
 def icmp(family: Family) -> Node:
     """What tells the size of a path, and in IPv6 what finds neighbours and routers."""
-    keys = (_MTU[family] | _NEIGHBOURS).of(family)
-    return PacketSet.where(family, {Axis.KEY: keys}).of(family)
+    return PacketSet.where(family, {Axis.KEY: open_icmp(family)}).of(family)
+
+
+@cache
+def always(family: Family) -> Node:
+    """New packets that some nodes let pass whatever their policy says: icmp as above, DHCP between any two."""
+    asked = [icmp(family)]
+    for port, source_port in permutations(_CLIENT_PORTS[family]):
+        keys = PortSet.ports(Protocol.UDP, [(port, port)]).of(family)
+        box = {Axis.KEY: keys, Axis.SOURCE_PORT: ((source_port, source_port),)}
+        asked.append(PacketSet.where(family, box).of(family))
+    return union_all(asked)
 
 
 def dhcp(family: Family, grid: Grid, *, leased: bool, answers: bool) -> Node:

@@ -157,12 +157,14 @@ class _Here:
             Axis.ORIGINAL_PORT: ((NO_PORT, NO_PORT),),
             Axis.ORIGINAL_DESTINATION: ((nowhere, nowhere),),
         }
-        known = {
+        translated = {
             Axis.STATE: state(State.NEW, State.ESTABLISHED, State.RELATED),
+            Axis.TRANSLATED: ((1, 1),),
             Axis.ORIGINAL_PORT: ((0, VALUE_LAST),),
-            Axis.ORIGINAL_DESTINATION: self.grid.every,
+            Axis.ORIGINAL_DESTINATION: self.elsewhere,
         }
-        can_be = union(self.box({**box, **untouched}), self.box({**box, **known}))
+        known = {**translated, Axis.TRANSLATED: ((0, 0),), Axis.ORIGINAL_DESTINATION: self.grid.every}
+        can_be = union_all(self.box({**box, **more}) for more in (untouched, translated, known))
         return intersection(asked, can_be)
 
     # The statements. A deny beats every allow.

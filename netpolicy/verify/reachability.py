@@ -61,7 +61,9 @@ def rows(policy: Policy, plans: Sequence[Plan], by: By) -> list[Row]:
     for source, destination, admitted in _pairs(policy, plans, _groups(policy, plans, by)):
         collected.setdefault((source, destination), []).extend(admitted)
     found = [
-        row for (source, destination), admitted in collected.items() for row in _rows(source, destination, admitted)
+        row
+        for (source, destination), admitted in collected.items()
+        for row in rows_between(source, destination, admitted)
     ]
     return sorted(found, key=lambda row: (row.source, row.destination, row.protocol, row.first or 0))
 
@@ -125,7 +127,7 @@ def _between(
                 yield from ((source, destination, answers[place]) for source in sources for destination in destinations)
 
 
-def _rows(source: str, destination: str, admitted: Admitted) -> Iterator[Row]:
+def rows_between(source: str, destination: str, admitted: Admitted) -> Iterator[Row]:
     """The union of what passes, cut into protocols and ranges, each with every statement that touches it."""
 
     def thanks(keys: Intervals) -> tuple[str, ...]:

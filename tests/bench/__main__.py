@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -43,8 +44,8 @@ class Bench:
         self.lines += lines
         print(*lines, sep="\n", file=sys.stderr)
 
-    def job(self, name: str, command: list[str], runs: int) -> Figures:
-        figures = median(command, min(runs, self.most_runs))
+    def job(self, name: str, command: list[str], runs: int, fine: tuple[int, ...] = (0,)) -> Figures:
+        figures = median(command, min(runs, self.most_runs), fine)
         self.tell(f"| `{name}` {_columns(figures)} {figures.runs} |")
         return figures
 
@@ -73,6 +74,33 @@ class Bench:
     def one(self, command: str, path: Path, what: str, runs: int) -> Figures:
         output = ["-o", str(self.scratch / f"b{path.stem}")] if command == "compile" else []
         return self.job(f"netpolicy {command}, {what}", [NETPOLICY, command, str(path), *output], runs)
+
+    def questions(self) -> None:
+        """What else is asked of a policy: of the 20-node cluster, and of 5,000 nodes."""
+        self.tell("", "## Questions", "", "| command | CPU s | wall s | peak MiB | runs |", "|---|---|---|---|---|")
+        more = self.scratch / "5001.yaml"
+        more.write_text(cluster(5001), encoding="utf-8")
+        flow = "dea1 -> core : tcp 4222"
+        for name, path, runs in (
+            ("twenty.yaml", ROOT / "rules/clusters/twenty.yaml", 5),
+            ("5,000 nodes", self.scratch / "5000.yaml", 3),
+        ):
+            self.job(f"netpolicy verify, {name}", [NETPOLICY, "verify", str(path)], runs)
+            self.job(f"netpolicy verify --coverage, {name}", [NETPOLICY, "verify", str(path), "--coverage"], runs)
+            self.job(f"netpolicy why, {name}", [NETPOLICY, "why", str(path), flow], runs, (0, 1))
+            self.job(f"netpolicy matrix, {name}", [NETPOLICY, "matrix", str(path)], runs)
+            self.job(f"netpolicy diff, {name}, itself", [NETPOLICY, "diff", str(path), str(path)], runs)
+        small = str(self.scratch / "5000.yaml")
+        self.job("netpolicy diff, 5,000 nodes, one node more", [NETPOLICY, "diff", small, str(more)], 3, (1,))
+
+    def engine(self) -> None:
+        """What is shadowed in lists of rules, beside other engines."""
+        self.tell("", "## Shadowed rules", "")
+        command = [sys.executable, "-m", "tests.bench.engine", "--runs", str(self.runs(3))]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+        self.tell(*ended.stdout.splitlines())
+        if ended.returncode:
+            raise FailedError(" ".join(command))
 
     def growth(self) -> None:
         """Time and memory of a compile as the nodes grow: ten times the nodes, how many times the cost."""
@@ -162,6 +190,8 @@ def main() -> int:
         bench = Bench(Path(folder), options.runs)
         try:
             bench.commands()
+            bench.questions()
+            bench.engine()
             bench.growth()
             bench.rules()
             bench.on_node()

@@ -12,7 +12,10 @@ from netpolicy.cli.files import LARGEST
 from tests.cli.conftest import Run
 from tests.cli.running import CLUSTER, POLICY, netpolicy, place, spawn
 
-COMMANDS = ("lint CLUSTER", "compile CLUSTER -o build", "matrix CLUSTER", "matrix CLUSTER -o rows --format csv")
+COMMANDS = (
+    *("lint CLUSTER", "compile CLUSTER -o build", "matrix CLUSTER", "matrix CLUSTER -o rows --format csv"),
+    *("verify CLUSTER", "verify CLUSTER --coverage"),
+)
 BINARY = bytes(range(256)) * 40
 
 

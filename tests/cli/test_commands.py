@@ -23,6 +23,8 @@ BROKEN = POLICY + "never web -> db : tcp 1-4000\n"
 
 OF_A_NODE = ("apply-rules", "check-node", "drift")
 """Commands that ask the kernel: their examples are tried in a namespace."""
+OF_A_REPOSITORY = ("diff",)
+"""Commands that ask git: their examples are tried in a repository."""
 
 # Help and usage.
 
@@ -37,7 +39,12 @@ def test_help_shows_two_examples(name: str, run: Run) -> None:
 
 @pytest.mark.parametrize(
     "example",
-    [one for name in COMMANDS if name not in OF_A_NODE for one in import_module(module_of(name)).EXAMPLES],
+    [
+        one
+        for name in COMMANDS
+        if name not in OF_A_NODE + OF_A_REPOSITORY
+        for one in import_module(module_of(name)).EXAMPLES
+    ],
 )
 def test_examples_work(example: str, run: Run) -> None:
     outcome = run(*shlex.split(example)[1:])

@@ -20,7 +20,7 @@ from netpolicy.policy.cluster import Node
 from netpolicy.policy.model import Policy, Statement
 from netpolicy.policy.resolve import resolve
 from netpolicy.policy.selectors import address_set
-from netpolicy.verify.coverage import coverage
+from netpolicy.verify.coverage.score import coverage
 from netpolicy.verify.promises import judge_promises
 from tests.compiling import DAY
 from tests.properties.test_both_ends import passing

@@ -98,3 +98,34 @@ def test_few_flows_are_looked_at_for_each_flow() -> None:
         holders.add(Flow(Effect.ALLOW, network, EVERYWHERE, ports, ()), at)
     for at, network in enumerate(networks):
         assert holders.of(Flow(Effect.ALLOW, network, EVERYWHERE, ports, ())) == [at]
+
+
+def test_a_flow_of_many_ports_takes_statements_before_one_of_few() -> None:
+    """What has few ports is wanted alone, with a counter of its own."""
+    near, one = AddressSet(((1, 9),)), AddressSet(((3, 3),))
+    few = Flow(Effect.ALLOW, EVERYWHERE, EVERYWHERE, PortSet.ports(Protocol.TCP, [(1, FEW_PORTS)]), ("few",))
+    many = Flow(Effect.ALLOW, near, EVERYWHERE, PortSet.ports(Protocol.TCP, [(1, FEW_PORTS + 1)]), ("many",))
+    narrow = Flow(Effect.ALLOW, one, EVERYWHERE, PortSet.ports(Protocol.TCP, [(1, 1)]), ("narrow",))
+    flows = [replace(flow, ports=replace(flow.ports, v6=())) for flow in (few, many, narrow)]
+    assert [flow.statements for flow in minimise(flows)] == [("few",), ("many", "narrow")]
+
+
+def test_a_flow_is_found_by_its_own_sides() -> None:
+    sides = [AddressSet(((at, at),), ((at, at),)) for at in (1, 9)]
+    ports = PortSet.ports(Protocol.TCP, [(22, 22)])
+    there, back = (Flow(Effect.ALLOW, one, other, ports, ()) for one, other in (sides, sides[::-1]))
+    holders = Holders()
+    holders.add(there, 0)
+    assert (holders.of(there), holders.of(back)) == ([0], [])
+    six = replace(there, sources=AddressSet((), sides[0].v6), destinations=AddressSet((), sides[1].v6))
+    assert holders.of(replace(six, ports=PortSet((), ports.v6))) == [0]
+    assert holders.of(replace(there, sources=AddressSet())) == []
+
+
+def test_a_flow_of_many_ranges_is_found_by_the_first_of_all_its_packets() -> None:
+    ports = PortSet.ports(Protocol.TCP, [(22, 22)])
+    scattered = ((127, 128), (130, 130), (132, 132), (134, 134), (136, 136))
+    holders = Holders()
+    holders.add(Flow(Effect.ALLOW, AddressSet(scattered), EVERYWHERE, ports, ()), 0)
+    for at in (127, 128, 136):
+        assert holders.of(Flow(Effect.ALLOW, AddressSet(((at, at),)), EVERYWHERE, ports, ())) == [0]

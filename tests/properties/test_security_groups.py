@@ -20,7 +20,7 @@ from netpolicy.pipeline import Pipeline, clouds
 from netpolicy.policy.cluster import Address
 from netpolicy.policy.selectors import address_set
 from netpolicy.securitygroups.fit import fit
-from netpolicy.securitygroups.inventory import Passing, Stop, inventory
+from netpolicy.securitygroups.inventory import Inventory, Passing, Stop, inventory
 from netpolicy.securitygroups.model import Direction
 from netpolicy.source import Source
 from netpolicy.targets import Cloud
@@ -153,13 +153,18 @@ def test_merged_groups_admit_the_same(cloud: Cloud, case: Case, most: int) -> No
     addresses = inventory(pipeline.cluster)
     fitted = fit(form, most)
     assert all(len(one.groups) <= most for one in fitted.attachments)
-    before, after = (by_card(cloud.admitted(cloud.lower(one, addresses)[0], addresses)) for one in (form, fitted))
+    lowered = (cloud.lower(one, addresses)[0] for one in (form, fitted))
+    before, after = (by_card(cloud.admitted(one, addresses), addresses) for one in lowered)
     assert before == after
 
 
-def by_card(listed: list[Passing]) -> dict[tuple[str, str], tuple[FlowSet, FlowSet]]:
+def by_card(listed: list[Passing], addresses: Inventory) -> dict[tuple[str, str, Family], tuple[FlowSet, FlowSet]]:
+    """What each interface admits in the families in which it has an address: no other packet comes there."""
     return {
-        (node, one.attachment.interface): (one.ingress, one.egress) for one in listed for node in one.attachment.nodes
+        (node, card, family): (of_family(one.ingress, family), of_family(one.egress, family))
+        for one in listed
+        for node, card in ((node, one.attachment.interface) for node in one.attachment.nodes)
+        for family in {family for family, _ in addresses[node, card]}
     }
 
 

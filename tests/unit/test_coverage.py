@@ -10,7 +10,7 @@ import pytest
 from netpolicy.pipeline import Pipeline
 from netpolicy.report.coverage import as_markdown, as_text, as_value, summary
 from netpolicy.source import Source
-from netpolicy.verify.coverage import Coverage, coverage
+from netpolicy.verify.coverage.score import Coverage, coverage
 
 CLUSTER = """cluster: c
 policy: ./p.netpol

@@ -148,6 +148,19 @@ def test_a_node_that_the_policy_tells_apart_is_no_member() -> None:
     assert [(each.code, "`web2`" in each.message) for each in found] == [("NP313", True)]
 
 
+def test_what_nobody_receives_is_not_opened() -> None:
+    """`x@ADDRESS` of an empty x is no destination: neither rules nor groups let anything out to it."""
+    policy = POLICY + "option egress = enforced\nrole cache\nallow web -> cache@224.0.0.251 : udp 5353\n"
+    pipeline = compiled({"cluster.yaml": CLUSTER, "policy.netpol": policy})
+    for built, _ in pipeline.built():
+        assert told(pipeline.proved(built)[1]) == ""
+        assert "5353" not in "".join(built.files.values())
+    files, found = pipeline.security_groups()
+    assert files, told(found)
+    assert told(pipeline.proved_groups(files)[1]) == ""
+    assert not any("224.0.0.251" in one.text for one in files)
+
+
 def test_a_link_local_address_does_not_stop_a_compile() -> None:
     """DHCP of IPv6 answers from fe80::/10, so one node in there and one out of there are no class."""
     web = '  web[1-2]: {roles: [web], interfaces: {eth0: ["10.0.0.[1-2]", "2001:db8::[1-2]"]}}\n'

@@ -8,6 +8,7 @@ import pytest
 from netpolicy.cli import main
 
 README = Path(__file__).parents[2] / "README.md"
+PROOF = README.with_name("docs") / "proof.md"
 
 
 def blocks() -> list[str]:
@@ -18,7 +19,7 @@ def blocks() -> list[str]:
 def test_the_example_of_the_readme(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _, policy, cluster, shown, quarantined, _ = blocks()  # the last is tried on a node
+    _, policy, cluster, shown, asked, quarantined, _ = blocks()  # the last is tried on a node
     monkeypatch.chdir(tmp_path)
     Path("example.netpol").write_text(policy, encoding="utf-8")
     Path("cluster.yaml").write_text(cluster, encoding="utf-8")
@@ -33,6 +34,19 @@ def test_the_example_of_the_readme(
     found = "".join(line for line in rules if "3306" in line)
     told = f"$ netpolicy compile cluster.yaml -o build/\n{compiled}\n$ netpolicy matrix cluster.yaml\n{matrix}"
     assert shown == f"{told}\n$ grep 3306 build/nodes/sql/rules.v4\n{found}"
+
+    assert main(["verify", "cluster.yaml", *day]) == 0
+    proved = capsys.readouterr().out
+    assert f"```\n$ netpolicy verify cluster.yaml\n{proved}```" in PROOF.read_text(encoding="utf-8")
+
+    question = "admins -> sql : tcp 3306"
+    assert main(["why", "cluster.yaml", question, *day]) == 1
+    why = capsys.readouterr().out
+    Path("new.netpol").write_text(re.sub(": web$", ": web, tcp 8080", policy, flags=re.MULTILINE), encoding="utf-8")
+    assert main(["diff", "example.netpol", "new.netpol", "--cluster", "cluster.yaml", *day]) == 1
+    changed = "$ sed 's/: web$/: web, tcp 8080/' example.netpol > new.netpol\n"
+    changed += f"$ netpolicy diff example.netpol new.netpol --cluster cluster.yaml\n{capsys.readouterr().out}"
+    assert asked == f"$ netpolicy why cluster.yaml '{question}'\n{why}\n{changed}"
 
     command, _, printed = quarantined.partition("\n$ netpolicy lint cluster.yaml\n")
     added = re.fullmatch(r"\$ echo '(.*)' >> example.netpol", command)

@@ -8,13 +8,18 @@ from netpolicy.packet.addresses import Family, address_text
 from netpolicy.packet.packets import Packet
 from netpolicy.securitygroups.inventory import Inventory, Stop
 from netpolicy.securitygroups.model import Direction
-from netpolicy.targets.aws.rules import Permission, Ruleset
+from netpolicy.targets.aws.rules import Permission, Ruleset, SecurityGroup
 
 _ICMP = {Family.V4: "icmp", Family.V6: "icmpv6"}
 
 
 def decide(ruleset: Ruleset, inventory: Inventory, stop: Stop) -> bool:
     """True when a permission of a group that the interface carries admits the packet; nothing is admitted by itself."""
+    return admitting(ruleset, inventory, stop) is not None
+
+
+def admitting(ruleset: Ruleset, inventory: Inventory, stop: Stop) -> tuple[SecurityGroup, Permission] | None:
+    """The first permission that admits the packet, and its group."""
     coming = stop.direction is Direction.INGRESS
     other = stop.packet.source if coming else stop.packet.destination
     for one in ruleset.interfaces:
@@ -25,8 +30,8 @@ def decide(ruleset: Ruleset, inventory: Inventory, stop: Stop) -> bool:
                         if _speaks(permission, stop.packet) and _is_peer(
                             permission, ruleset, inventory, stop.packet.family, other
                         ):
-                            return True
-    return False
+                            return group, permission
+    return None
 
 
 def _is_peer(one: Permission, ruleset: Ruleset, inventory: Inventory, family: Family, address: int) -> bool:

@@ -34,10 +34,11 @@ def render(ruleset: Ruleset) -> str:
 
 
 def _rules(group: str, permissions: tuple[Permission, ...]) -> dict[str, Any]:
-    return {"GroupId": group, "IpPermissions": [_permission(one) for one in permissions]}
+    return {"GroupId": group, "IpPermissions": [permission_fields(one) for one in permissions]}
 
 
-def _permission(one: Permission) -> dict[str, Any]:
+def permission_fields(one: Permission) -> dict[str, Any]:
+    """A permission with all that a call may hold."""
     fields: dict[str, Any] = {"IpProtocol": one.protocol}
     if one.first is not None:
         fields |= {"FromPort": one.first, "ToPort": one.last}

@@ -105,7 +105,7 @@ def judged(ruleset: Ruleset, family: Family, hook: str, grids: Grids | None = No
     grid = None if grids is None else grids[family]
     table = ruleset.table(family)
     chain = _chain(table, hook)
-    walk = _Walk(ruleset, family, grid)
+    walk = Walk(ruleset, family, grid)
     for inner in _inner_first(table, chain):
         walk.known[inner.name] = walk.through(inner)
     found = walk.known[chain.name]
@@ -136,7 +136,7 @@ def address_sets(ruleset: Ruleset, family: Family) -> Iterator[Intervals]:
 
 
 @dataclass(slots=True)
-class _Walk:
+class Walk:
     """The chains of a table that are worked out already; a chain is worked out after those that it leads to."""
 
     ruleset: Ruleset

@@ -37,9 +37,7 @@ def icmp(family: Family, number: int, code: int | None) -> tuple[Match, ...]:
 
 
 def ports(family: Family, keys: Intervals) -> Alternatives:
-    """Ways to match these keys of the port space."""
-    if keys == _EVERY_KEY:
-        return [()]
+    """Ways to match these keys of the port space, which are not all keys: those need no match."""
     ways: Alternatives = []
     for number, values in by_protocol(keys):
         if values == WHOLE:

@@ -16,7 +16,7 @@ _LEAST_HASH = 64
 _PLAIN = re.compile(r"[\w:.,/-]+")
 _ORDER: tuple[type[r.Match], ...] = (
     *(r.Interface, r.Network, r.AddressRange, r.ProtocolIs, r.PortIn, r.IcmpIs, r.InSet, r.StateIn, r.OriginalProtocol),
-    *(r.OriginalDestination, r.OriginalPort, r.Limit),
+    *(r.OriginalDestination, r.OriginalPort, r.Limit, r.TcpFlags, r.SourceMac, r.Fragment, r.Opaque),
 )
 
 

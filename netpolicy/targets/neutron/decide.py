@@ -7,13 +7,18 @@ import ipaddress
 from netpolicy.packet.addresses import Family, address_text
 from netpolicy.packet.packets import Packet
 from netpolicy.securitygroups.inventory import Inventory, Stop
-from netpolicy.targets.neutron.rules import INGRESS, GroupRule, Ruleset
+from netpolicy.targets.neutron.rules import INGRESS, GroupRule, Ruleset, SecurityGroup
 
 _NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "sctp": 132}
 
 
 def decide(ruleset: Ruleset, inventory: Inventory, stop: Stop) -> bool:
     """True when a rule of a group that the interface carries admits the packet; nothing is admitted by itself."""
+    return admitting(ruleset, inventory, stop) is not None
+
+
+def admitting(ruleset: Ruleset, inventory: Inventory, stop: Stop) -> tuple[SecurityGroup, GroupRule] | None:
+    """The first rule that admits the packet, and its group."""
     carried = {
         group
         for port in ruleset.ports
@@ -24,8 +29,8 @@ def decide(ruleset: Ruleset, inventory: Inventory, stop: Stop) -> bool:
         if group.name in carried:
             for rule in group.rules:
                 if rule.direction == stop.direction.value and _admits(rule, ruleset, inventory, stop.packet):
-                    return True
-    return False
+                    return group, rule
+    return None
 
 
 def _admits(rule: GroupRule, ruleset: Ruleset, inventory: Inventory, packet: Packet) -> bool:

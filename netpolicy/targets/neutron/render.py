@@ -34,11 +34,11 @@ def render(ruleset: Ruleset) -> str:
 def _group(group: SecurityGroup) -> dict[str, Any]:
     return {
         "security_group": {"name": group.name, "description": group.description, "stateful": True},
-        "security_group_rules": [_rule(group.name, rule) for rule in group.rules],
+        "security_group_rules": [rule_fields(group.name, rule) for rule in group.rules],
     }
 
 
-def _rule(group: str, rule: GroupRule) -> dict[str, Any]:
+def rule_fields(group: str, rule: GroupRule) -> dict[str, Any]:
     """A rule with all that a request may hold and that means something here."""
     fields = {
         "security_group_id": group,

@@ -14,9 +14,9 @@ from functools import reduce
 from netpolicy.dsl.syntax import Verb
 from netpolicy.packet.addresses import Family
 from netpolicy.policy.model import Policy, Statement
-from netpolicy.verify.boxes import Box, left_over
-from netpolicy.verify.places import Bench, Benches, Key, Place, View, key_of
-from netpolicy.verify.suggestion import PROMISE, of_packet, of_statement
+from netpolicy.verify.coverage.boxes import Box, left_over
+from netpolicy.verify.coverage.places import Bench, Benches, Key, Place, View, key_of
+from netpolicy.verify.coverage.suggestion import PROMISE, of_packet, of_statement
 
 
 @dataclass(frozen=True, slots=True)

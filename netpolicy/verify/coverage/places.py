@@ -16,9 +16,9 @@ from netpolicy.packet.addresses import FAMILIES, AddressSet, Family
 from netpolicy.packet.ports import PORT_SPACE_LAST
 from netpolicy.policy.model import Egress, Policy, Statement, Virtual
 from netpolicy.policy.selectors import address_set
-from netpolicy.verify.boxes import Box, BoxIndex, Ends
-from netpolicy.verify.masks import Masks, bits
-from netpolicy.verify.seats import FamilyMasks, Kind, Seats, address_side, kinds
+from netpolicy.verify.coverage.boxes import Box, BoxIndex, Ends
+from netpolicy.verify.coverage.masks import Masks, bits
+from netpolicy.verify.coverage.seats import FamilyMasks, Kind, Seats, address_side, kinds
 
 
 class Place(Enum):
@@ -171,7 +171,7 @@ class Benches:
                 named = self.naming[at] if len(self.naming[at]) == 1 else ()
                 parts[Place.FORWARD].add(Box(who, seats.at([at[1]]), published), key, *named)
         if self.enforced:
-            aimed = whom | self.points(family, one.whom.virtual)
+            aimed = whom | self.points(family, (each for each in one.whom.virtual if each.nodes))
             parts[Place.OUTBOUND].add(Box(seats.standing(who), aimed, keys), key)
 
     @cached_property

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.policy.cluster import Address, Node
-from netpolicy.verify.boxes import Side
-from netpolicy.verify.masks import Masks, bits
+from netpolicy.verify.coverage.boxes import Side
+from netpolicy.verify.coverage.masks import Masks, bits
 
 FamilyMasks = dict[Family, int]
 """A mask of atoms of addresses for each family."""

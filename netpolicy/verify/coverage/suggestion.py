@@ -6,9 +6,9 @@ from netpolicy.dsl.syntax import Verb
 from netpolicy.packet.addresses import Family, address_text
 from netpolicy.packet.ports import PORTED, VALUE_BITS, VALUE_LAST, Protocol
 from netpolicy.policy.model import Selection, Statement
-from netpolicy.verify.boxes import Box
-from netpolicy.verify.masks import bits
-from netpolicy.verify.places import Benches
+from netpolicy.verify.coverage.boxes import Box
+from netpolicy.verify.coverage.masks import bits
+from netpolicy.verify.coverage.places import Benches
 
 PROMISE = {Verb.ALLOW: Verb.EXPECT, Verb.DENY: Verb.NEVER}
 """What notices the loss of each."""
