@@ -20,12 +20,12 @@ from netpolicy.policy.model import Policy
 from netpolicy.securitygroups.inventory import Passing, inventory
 from netpolicy.source import Source
 from netpolicy.targets import Cloud, Target
-from netpolicy.verify.groups import group_differences, peers, unattached
+from netpolicy.verify.groups import group_differences, peers, unattached, unplaced
 from netpolicy.verify.meaning import atoms, grids, meaning
 from netpolicy.verify.prove import Difference, differences, speaking, strays, untold
 
 STEPS = 20_000_000
-"""Steps that the proof of one class may take: some minutes. A class of a usual policy takes some thousands."""
+"""Steps that the proof of one class may take; a class of a usual policy takes some thousands."""
 PREMISES = (
     "an address belongs to the node that declares it: others neither send with it, nor receive or route for it",
     "connection tracking puts fragments together before a rule sees them",
@@ -140,11 +140,14 @@ class Prover:
         for node, card in unattached(listed, inventory(self.policy.cluster)):
             message = f"interface `{card}` of `{node}` carries no security group of {cloud.name}"
             yield error("NP315", message, hint="without a group a cloud gives it one of its own")
+        for node, card in unplaced(listed, inventory(self.policy.cluster)):
+            message = f"`{card}` of `{node}`, which the cluster does not have, carries groups of {cloud.name}"
+            yield error("NP317", message, hint="compile the cluster again, or name the cluster of that build")
         unknown = untold(self.known, peers(listed))
         known = atoms(self.policy, unknown) if any(unknown.values()) else self.known
         for one in group_differences(self.policy, classes, known, listed):
             groups = ", ".join(f"`{name}`" for name in one.attachment.groups)
-            where = f"the {cloud.name} groups {groups} of `{one.attachment.interface}` of `{one.node}`"
+            where = f"the {cloud.name} groups {groups or '(none)'} of `{one.attachment.interface}` of `{one.node}`"
             way = f"{describe(one.witness).partition(',')[0]}, {'coming in' if one.coming else 'going out'}"
             verb, words = (Verb.DENY, "this deny forbids it") if one.opened else (Verb.ALLOW, "this allow asks for it")
             spans = (each.span for each in speaking(self.policy, verb, one.witness))

@@ -50,6 +50,12 @@ def unattached(listed: Iterable[Passing], cards: Iterable[Card]) -> list[Card]:
     return sorted(set(cards) - carried)
 
 
+def unplaced(listed: Iterable[Passing], cards: Iterable[Card]) -> list[Card]:
+    """Interfaces that carry groups and that the cluster does not have: whoever has them is a peer of the others."""
+    carried = {(node, one.attachment.interface) for one in listed for node in one.attachment.nodes}
+    return sorted(carried - set(cards))
+
+
 def group_differences(
     policy: Policy, classes: Sequence[NodeClass], known: Mapping[Family, Atoms], listed: Iterable[Passing]
 ) -> Iterator[GroupDifference]:

@@ -232,6 +232,16 @@ def test_groups_admit_what_the_hosts_do() -> None:
     assert (told(found), kinds > 4) == ("", True)
 
 
+def test_groups_at_an_interface_of_nobody_are_told() -> None:
+    """Whoever has that port would be a peer of the groups that it joins."""
+
+    def change(text: str) -> str:
+        return re.sub(r'"db2"', '"db2", "nosuch"', text)
+
+    _, found = of_clouds(change)
+    assert {(one.code, "`nosuch`" in one.message) for one in found} == {("NP317", True)}, told(found)
+
+
 @pytest.mark.parametrize(
     ("pattern", "instead", "codes"),
     [
