@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from ipaddress import IPv6Network
 
 from netpolicy.flow.model import NodeClass
 from netpolicy.packet.addresses import AddressSet
@@ -10,8 +11,8 @@ from netpolicy.policy.cluster import Node
 from netpolicy.policy.model import Policy
 from netpolicy.policy.selectors import address_set
 
-_LINK_LOCAL = AddressSet(v6=((0xFE80 << 112, (0xFEC0 << 112) - 1),))
-"""fe80::/10: DHCP of IPv6 answers from there, so every node tells these addresses apart."""
+_LINK_LOCAL = AddressSet.of_networks([IPv6Network("fe80::/10")])
+"""DHCP of IPv6 answers from there, so every node tells these addresses apart."""
 
 
 def classes(policy: Policy, *, apart: bool = False) -> tuple[NodeClass, ...]:

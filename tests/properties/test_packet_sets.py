@@ -320,3 +320,13 @@ def test_thousands_of_matches_that_are_not_modelled_are_no_crash() -> None:
     found = some.witness()
     assert found is not None
     assert found in some
+
+
+@given(st.lists(some(15), max_size=3))
+def test_members_of_atoms_are_a_partition(sets: list[Intervals]) -> None:
+    atoms = Atoms.of(15, sets)
+    every = [atoms.members(number) for number in range(len(atoms.sizes))]
+    for address in range(16):
+        assert [contains(one, address) for one in every].index(True) == atoms.number(address)
+        assert sum(contains(one, address) for one in every) == 1
+    assert [sum(last - first + 1 for first, last in one) for one in every] == list(atoms.sizes)
