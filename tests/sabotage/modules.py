@@ -47,7 +47,12 @@ QUICK: dict[str, tuple[str, ...]] = {
         f"{_LAWS}/test_packet_laws.py",
         *_WHOLE,
     ),
-    "diagrams": (f"{_UNITS}/test_diagrams.py", f"{_LAWS}/test_packet_laws.py", PROOF, f"{_LAWS}/test_admitted.py"),
+    "diagrams": (
+        f"{_UNITS}/test_diagrams.py",
+        f"{_LAWS}/test_packet_sets.py",
+        PROOF,
+        f"{_LAWS}/test_admitted.py",
+    ),
 }
 """By part, what pytest is to run; each only if all before it noticed nothing."""
 

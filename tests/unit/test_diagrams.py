@@ -264,3 +264,10 @@ def test_packets_of_flows_and_back() -> None:
     assert (packets.covers(EVERYTHING), PacketSet(v4=TRUE).covers(PacketSet(v6=TRUE))) == (False, False)
     assert not PacketSet(v4=TRUE).overlaps(PacketSet(v6=TRUE))
     assert [family for family, _ in EVERYTHING.boxes()] == [V4, V6]
+
+
+def test_members_of_an_atom_are_all_of_its_numbers() -> None:
+    atoms = Atoms.of(15, [((3, 5), (9, 9)), ((5, 7),)])
+    assert atoms.members(atoms.number(3)) == ((3, 4), (9, 9))
+    assert atoms.members(atoms.number(5)) == ((5, 5),)
+    assert atoms.members(atoms.number(15)) == ((0, 2), (8, 8), (10, 15))

@@ -9,7 +9,6 @@ import pytest
 from netpolicy.packet import intervals as lines
 from netpolicy.packet.addresses import EVERYWHERE, NOWHERE, AddressSet, Family, address_text, network_text, networks
 from netpolicy.packet.flowset import EMPTY, EVERYTHING, FlowSet
-from netpolicy.packet.grid import Atoms
 from netpolicy.packet.intervals import FEW, Intervals
 from netpolicy.packet.packets import Packet
 from netpolicy.packet.ports import ANY_PORT, NO_PORT, PortSet, Protocol, by_protocol
@@ -216,10 +215,3 @@ def test_flows_combine_in_every_dimension() -> None:
     whole = FlowSet.union_all(pieces)
     assert [Packet(V4, at, at % 3, 6, 22) in whole for at in range(7)] == [True] * 7
     assert whole.size() == 14
-
-
-def test_members_of_an_atom_are_all_of_its_numbers() -> None:
-    atoms = Atoms.of(15, [((3, 5), (9, 9)), ((5, 7),)])
-    assert atoms.members(atoms.number(3)) == ((3, 4), (9, 9))
-    assert atoms.members(atoms.number(5)) == ((5, 5),)
-    assert atoms.members(atoms.number(15)) == ((0, 2), (8, 8), (10, 15))
