@@ -142,6 +142,19 @@ def test_denies_take_what_expires_or_logs(statements: list[str], expected: list[
         (["allow all -> mysql : tcp 1-65535", "allow dea -> mysql@10.9.9.9 : tcp 7"], []),
         (["allow dea -> mysql@10.9.9.9 : tcp 7", "deny dea -> primary@10.9.9.9 : tcp 1-65535"], []),
         (["allow dea -> mysql@10.9.9.9 : tcp 7", "deny dea -> mysql@10.9.9.9 : tcp 1-65535"], [("NP508", "1", "2")]),
+        # A deny of the address by its network takes it from every receiver; a plain whom opens no virtual address.
+        (
+            [
+                "allow dea -> mysql@10.9.9.9 : tcp 7",
+                'deny dea -> 10.9.9.0/24 : tcp 1-9 because "x"',
+                "option egress = enforced",
+            ],
+            [("NP508", "1", "2")],
+        ),
+        # What publishes a whole node publishes its virtual addresses too.
+        (["allow all -> mysql : front", "allow dea -> mysql@10.9.9.9 : front"], []),
+        (["allow all -> mysql, mysql@10.9.9.9 : front", "deny all -> mysql@10.9.9.9 : tcp 443"], []),
+        (["allow all -> mysql@10.9.9.9 : front", "deny all -> mysql@10.9.9.9 : tcp 443"], [("NP508", "1", "2")]),
         # IPv6 only: the IPv4 half is covered, the other is not.
         (["allow 0.0.0.0/0 -> mysql : tcp 7", "allow world -> mysql : tcp 7"], [("NP509", "1", "2")]),
         (['allow ::/0 -> cache : tcp 7 because "x"', "allow world -> cache : tcp 7"], [("NP509", "2", "1")]),
