@@ -4,6 +4,7 @@ A dimension of single intervals stays as it is. Where a side has several, points
 class, and a side becomes a set of classes: so many scattered addresses are few classes, and sets of them small numbers.
 """
 
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -58,7 +59,7 @@ class Overlaps:
         return found
 
 
-class _Axis(Generic[S]):
+class _Axis(ABC, Generic[S]):
     """One dimension; what several boxes ask is found once."""
 
     def __init__(self, asked_again: Iterable[S], width: int) -> None:
@@ -77,8 +78,9 @@ class _Axis(Generic[S]):
             self._kept[side] = found
         return found
 
+    @abstractmethod
     def _find(self, side: S) -> Bits:
-        raise NotImplementedError
+        """The boxes that overlap the side, which is not empty."""
 
 
 class _Hulls(_Axis[Intervals]):

@@ -18,14 +18,17 @@ Side = Intervals | Bits
 Sides = tuple[Side, ...]
 """A box."""
 
+_MIXED = "sides of one dimension have one form"
+
 
 def clip(piece: Side, side: Side) -> Side:
     """What is in both, and the very piece if that is all of it."""
     if side is piece:
         return piece
-    if isinstance(piece, int) or isinstance(side, int):
-        shared: Side = piece & side  # type: ignore[operator]
+    if isinstance(piece, int) and isinstance(side, int):
+        shared = piece & side
         return piece if shared == piece else shared
+    assert not isinstance(piece, int) and not isinstance(side, int), _MIXED
     if len(side) == len(piece) == 1:  # which nearly all are
         (first, last), (least, most) = side[0], piece[0]
         if first <= least:
@@ -42,8 +45,9 @@ def extent(side: Side) -> int:
 
 def outside(piece: Side, side: Side) -> Side:
     """What is in the piece and not in the side."""
-    if isinstance(piece, int) or isinstance(side, int):
-        return piece & ~side  # type: ignore[operator]
+    if isinstance(piece, int) and isinstance(side, int):
+        return piece & ~side
+    assert not isinstance(piece, int) and not isinstance(side, int), _MIXED
     return difference(piece, side)
 
 
@@ -53,19 +57,20 @@ def filled(piece: Side, sides: Iterable[Side]) -> bool:
     if piece in several:
         return True
     if isinstance(piece, int):
-        return reduce(or_, several, 0) == piece
-    return covers(union_all(several), piece)  # type: ignore[arg-type]
+        return reduce(or_, (side for side in several if isinstance(side, int)), 0) == piece
+    return covers(union_all(side for side in several if not isinstance(side, int)), piece)
 
 
 def halves(side: Side, around: Side) -> tuple[Side, ...]:
     """The side, which lies outside the other, cut near the middle of that if something lies both below and above."""
     below: Side
     above: Side
-    if isinstance(side, int) or isinstance(around, int):
-        lowest = (side & -side).bit_length()  # type: ignore[operator]
-        low = (1 << ((lowest + side.bit_length()) // 2)) - 1  # type: ignore[union-attr]
-        below, above = side & low, side & ~low  # type: ignore[operator]
+    if isinstance(side, int):
+        lowest = (side & -side).bit_length()
+        low = (1 << ((lowest + side.bit_length()) // 2)) - 1
+        below, above = side & low, side & ~low
     else:
+        assert not isinstance(around, int), _MIXED
         middle = around[len(around) // 2][0]
         below = tuple(pair for pair in side if pair[1] < middle)
         above = side[len(below) :]
