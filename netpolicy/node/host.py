@@ -43,12 +43,11 @@ class Host:
         """What the program said, given `text`. One that is not there or does not end in time stops us."""
         self.need(command[0])
         program = shutil.which(command[0], path=_path()) or command[0]
-        environment = {**os.environ, "LC_ALL": "C", "PATH": _path()}
         try:
             done = subprocess.run(
                 (program, *command[1:]),
                 input=text.encode("utf-8", "surrogateescape"),
-                env=environment,
+                env=self.environment(),
                 capture_output=True,
                 timeout=within,
                 check=False,
@@ -63,6 +62,10 @@ class Host:
         return Answer(
             done.returncode, done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode("utf-8", "replace")
         )
+
+    def environment(self) -> dict[str, str]:
+        """The environment that programs run in."""
+        return {**os.environ, "LC_ALL": "C", "PATH": _path()}
 
     def has(self, program: str) -> bool:
         """True when that program is installed."""

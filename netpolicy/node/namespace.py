@@ -11,7 +11,7 @@ from pathlib import Path
 
 MADE = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000
-_OWN = "/proc/thread-self/ns/net"
+OWN = "/proc/thread-self/ns/net"
 
 
 class NamespaceError(Exception):
@@ -31,12 +31,12 @@ def entered(name: str | None) -> Iterator[None]:
     with ExitStack() as stack:
         stack.callback(os.close, handle := _opened(name))
         try:
-            stack.callback(os.close, home := os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC))
-            _enter(handle)
+            stack.callback(os.close, home := os.open(OWN, os.O_RDONLY | os.O_CLOEXEC))
+            enter(handle)
         except OSError as failure:
             why = f"network namespace `{name}` cannot be entered: {_reason(failure)}"
             raise NamespaceError(why, _hint(failure)) from None
-        stack.callback(_enter, home)
+        stack.callback(enter, home)
         yield
 
 
@@ -52,7 +52,8 @@ def _opened(name: str) -> int:
         raise NamespaceError(f"network namespace `{name}` cannot be opened: {why}", _hint(failure)) from None
 
 
-def _enter(handle: int) -> None:
+def enter(handle: int) -> None:
+    """This thread is in the namespace that the handle is open on; else an OSError."""
     libc = ctypes.CDLL(None, use_errno=True)  # os.setns came with Python 3.12
     if libc.setns(handle, _CLONE_NEWNET):
         number = ctypes.get_errno()

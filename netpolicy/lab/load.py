@@ -1,0 +1,114 @@
+"""Brings the rules of nodes into force in their namespaces, by the very applier that a node has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from enum import Enum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from netpolicy.lab.fabric import Fabric
+from netpolicy.lab.pairs import CONTAINED
+from netpolicy.lab.party import Party
+from netpolicy.lab.space import Space, SpaceError, inside
+from netpolicy.node.apply import Choices, apply
+from netpolicy.node.backend import Backend
+from netpolicy.node.bundle import Bundle
+from netpolicy.node.host import Host
+from netpolicy.node.journal import Journal
+from netpolicy.packet.addresses import address_text
+from netpolicy.packet.family import FAMILIES, Family
+
+if TYPE_CHECKING:
+    from netpolicy.node.legacy import Voice
+
+_WORKERS = 4
+_PORTED = ("tcp", "udp")
+
+
+class Translation(Enum):
+    """What a node does for its container: it sends with its own address what that sends, or publishes every port."""
+
+    SOURCE = "MASQUERADE"
+    DESTINATION = "DNAT"
+
+
+class LabHost(Host):
+    """A node in a namespace of this machine: what locks the tools of iptables is its own, not the machine's."""
+
+    def __init__(self, lock: str) -> None:
+        self._lock = lock
+
+    def environment(self) -> dict[str, str]:
+        return super().environment() | {"XTABLES_LOCKFILE": self._lock}
+
+    def voice(self) -> Voice:
+        from netpolicy.node.legacy import BackendUnavailableError
+
+        raise BackendUnavailableError("a rehearsal hears the packets instead", "")
+
+
+class Loader:
+    """Loads rules by one backend; its folder holds the journals and locks of all nodes until the block ends."""
+
+    def __init__(self, fabric: Fabric, backend: Backend) -> None:
+        self.fabric = fabric
+        self.backend = backend
+        self._opened = ExitStack()
+        self._folder = Path(self._opened.enter_context(TemporaryDirectory(prefix="netpolicy-rehearsal-")))
+        self._places = {party: str(place) for place, party in enumerate(fabric.parties)}
+
+    def close(self) -> None:
+        """The journals are gone."""
+        self._opened.close()
+
+    def host(self, party: Party) -> LabHost:
+        """The party as a machine; its programs run in the namespace of the thread that runs them."""
+        return LabHost(str(self._folder / f"{self._places[party]}.lock"))
+
+    def apply(self, bundles: Mapping[str, Bundle]) -> None:
+        """Every node has its rules in force; a StoppedError tells why one has not."""
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            done = [pool.submit(self._apply, self.fabric.node(name), bundle) for name, bundle in bundles.items()]
+            for one in done:
+                one.result()
+
+    def _apply(self, party: Party, bundle: Bundle) -> None:
+        with inside(self.fabric.spaces[party]):
+            journal = Journal(self._folder / self._places[party])
+            apply(self.host(party), bundle, journal, Choices(self.backend))
+
+    def translate(self, party: Party, container: Party, how: Translation) -> None:
+        """The node does this for its container, on all its declared interfaces."""
+        host = self.host(party)
+        with inside(self.fabric.spaces[party]):
+            for family in FAMILIES:
+                inner = next((number for _, (of, number) in container.addresses if of is family), None)
+                if inner is not None and any(of is family for _, (of, _) in party.addresses):
+                    tool = self.backend.tool(family, "restore")
+                    answer = host.run(tool, "--noflush", "-w", "5", text=_nat(party, family, inner, how))
+                    if answer.status:
+                        raise SpaceError(f"`{tool}` cannot translate at `{party.name}`: {answer.why}")
+
+    def flush(self, spaces: Iterable[Space]) -> None:
+        """No connection is known in these namespaces."""
+        from pyroute2.netlink.nfnetlink.nfctsocket import NFCTSocket
+
+        for space in spaces:
+            with inside(space), NFCTSocket() as tracked:
+                tracked.flush()
+
+
+def _nat(party: Party, family: Family, inner: int, how: Translation) -> str:
+    text = address_text(family, inner)
+    to = f"{text}:{CONTAINED}" if family is Family.V4 else f"[{text}]:{CONTAINED}"
+    lines = ["*nat"]
+    for card in party.cards:
+        if how is Translation.SOURCE:
+            lines.append(f"-A POSTROUTING -s {text} -o {card.name} -j MASQUERADE")
+        else:
+            lines += [f"-A PREROUTING -i {card.name} -p {one} -j DNAT --to-destination {to}" for one in _PORTED]
+    return "\n".join([*lines, "COMMIT", ""])

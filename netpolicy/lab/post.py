@@ -1,0 +1,115 @@
+"""Sends from a party and hears what its own rules let in: sockets in its namespace, used from outside of it."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+
+from netpolicy.lab.party import Kind, Party
+from netpolicy.lab.space import Space, inside
+from netpolicy.lab.wire import number_in
+from netpolicy.packet.addresses import address_text
+from netpolicy.packet.family import FAMILIES, Family
+from netpolicy.policy.cluster import Address
+
+_INET = {Family.V4: socket.AF_INET, Family.V6: socket.AF_INET6}
+_RECEIVE_FORCE = 33  # SO_RCVBUFFORCE and SO_MEMINFO have no name in Python
+_MEMORY_INFO = 55
+_BUFFER = 1 << 24
+_HEARD = 160  # enough of a packet to find the number in what an error quotes
+_LOCAL = (errno.EPERM, errno.EACCES)
+
+
+class Ear:
+    """A raw socket: it gets a copy of every packet of a protocol that passes INPUT."""
+
+    def __init__(self, party: Party, family: Family, protocol: int) -> None:
+        self.party = party
+        self.family = family
+        self.protocol = protocol
+        self.socket = socket.socket(_INET[family], socket.SOCK_RAW, protocol)
+        self.socket.setblocking(False)
+        self.socket.setsockopt(socket.SOL_SOCKET, _RECEIVE_FORCE, _BUFFER)
+
+    def numbers(self) -> Iterator[int]:
+        """The numbers of the probes that were heard, or answered, since it was asked last."""
+        family, protocol, recv = self.family, self.protocol, self.socket.recv
+        while True:
+            try:
+                heard = recv(_HEARD)
+            except BlockingIOError:
+                return
+            if family is Family.V4:
+                heard = heard[(heard[0] & 15) * 4 :]
+            yield number_in(family, protocol, heard)
+
+    @property
+    def lost(self) -> int:
+        """Packets for which there was no room."""
+        dropped: int = struct.unpack("9I", self.socket.getsockopt(socket.SOL_SOCKET, _MEMORY_INFO, 36))[8]
+        return dropped
+
+
+class Post:
+    """The sockets of a party."""
+
+    def __init__(self, party: Party, space: Space, protocols: Mapping[Family, Iterable[int]], groups: Iterable[Address] = ()) -> None:
+        self.party = party
+        self.ears: list[Ear] = []
+        self._senders: dict[tuple[Family, str], socket.socket] = {}
+        self._opened = ExitStack()
+        try:
+            with inside(space):
+                self._open(protocols, tuple(groups))
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, protocols: Mapping[Family, Iterable[int]], groups: tuple[Address, ...]) -> None:
+        families = {family for _, (family, _) in self.party.addresses}
+        for family in FAMILIES:
+            for card in self.party.cards if family in families else ():
+                one = socket.socket(_INET[family], socket.SOCK_RAW, socket.IPPROTO_RAW)
+                self._opened.callback(one.close)
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, card.name.encode())
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+                self._senders[family, card.name] = one
+            for protocol in sorted(protocols[family]) if family in families else ():
+                ear = Ear(self.party, family, protocol)
+                self._opened.callback(ear.socket.close)
+                self.ears.append(ear)
+        for family, group in groups if self.party.kind is Kind.NODE else ():
+            for card in self.party.cards:
+                self._join(family, group, card.name)
+
+    def _join(self, family: Family, group: int, card: str) -> None:
+        one = next((ear.socket for ear in self.ears if ear.family is family), None)
+        if one is None:
+            return
+        index = socket.if_nametoindex(card)
+        packed = group.to_bytes(family.bits // 8, "big")
+        if family is Family.V4:
+            where = packed + bytes(4) + struct.pack("@i", index)
+            one.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, where)
+        else:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, packed + struct.pack("@i", index))
+
+    def send(self, card: str, via: Address, packets: Iterable[bytes]) -> None:
+        """The packets have gone to where `via` lives; those that our own rules refuse have not."""
+        family = via[0]
+        one = self._senders[family, card if (family, card) in self._senders else self.party.cards[0].name]
+        to = (address_text(*via), 0)
+        sendto = one.sendto
+        for packet in packets:
+            try:
+                sendto(packet, to)
+            except OSError as failure:
+                if failure.errno not in _LOCAL:
+                    raise
+
+    def close(self) -> None:
+        """No socket is left."""
+        self._opened.close()

@@ -1,0 +1,163 @@
+"""Rehearses a cluster: its nodes in namespaces, their rules applied, and every packet that the policy has a word about."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+
+from netpolicy.flow.model import NodeClass
+from netpolicy.lab.ask import edges, forwarded, free_ports
+from netpolicy.lab.expect import Expecting
+from netpolicy.lab.fabric import Fabric
+from netpolicy.lab.judge import Judge
+from netpolicy.lab.load import Loader, Translation
+from netpolicy.lab.pairs import PORTS, Pair, beside, contained, plain, published, received, spoofed
+from netpolicy.lab.party import Kind, Party, container, is_group, node_party, strangers, virtual
+from netpolicy.lab.post import Post
+from netpolicy.lab.volley import Batch, Odd, Volley
+from netpolicy.node.backend import Backend
+from netpolicy.node.bundle import Bundle
+from netpolicy.packet.family import FAMILIES, Family
+from netpolicy.packet.packets import ICMP_OF
+from netpolicy.policy.model import Policy
+
+Progress = Callable[[int], object]
+Chosen = Callable[[Pair], bool]
+_MOST_FILES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Packets of which none is taken for an answer to another, and what nodes must do for containers before."""
+
+    batches: tuple[Batch, ...] = field(repr=False)
+    translation: Translation | None = None
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What is to be asked of a cluster, and who takes part; `base` is the first of our source ports."""
+
+    policy: Policy
+    judge: Judge = field(repr=False)
+    parties: tuple[Party, ...]
+    rounds: tuple[Round, ...]
+    base: int
+
+    @property
+    def probes(self) -> int:
+        """How many packets are sent."""
+        return sum(len(batch) for batch in self.batches)
+
+    @property
+    def passing(self) -> int:
+        """How many of them are to arrive."""
+        return sum(sum(batch.arrives) for batch in self.batches)
+
+    @property
+    def batches(self) -> Iterator[Batch]:
+        return (batch for one in self.rounds for batch in one.batches)
+
+    @property
+    def protocols(self) -> dict[Family, frozenset[int]]:
+        """The protocols that are spoken, ICMP always: it brings the refusals."""
+        found = {family: {int(ICMP_OF[family])} for family in FAMILIES}
+        for batch in self.batches:
+            found[batch.pair.family].update(question.protocol for question in batch.questions)
+        return {family: frozenset(numbers) for family, numbers in found.items()}
+
+
+def rehearsal(policy: Policy, classes: Sequence[NodeClass], chosen: Chosen = lambda _: True) -> Rehearsal:
+    """The packets that tell whether the rules of a cluster mean the policy; of the pairs that are `chosen` alone."""
+    judge = Judge(policy, classes)
+    asked = {family: edges(policy, family) for family in FAMILIES}
+    base = free_ports([one for family in FAMILIES for one in asked[family]], PORTS)
+    expecting = Expecting(judge, asked, forwarded(policy, asked))
+    parties = [*(node_party(node) for node in policy.cluster.nodes), *strangers(policy, judge.known)]
+    containers = _containers(policy, parties)
+    rounds = tuple(
+        Round(batches, translation)
+        for pairs, translation in _rounds(policy, parties, containers)
+        if (batches := tuple(expecting.batches(pair for pair in pairs if chosen(pair))))
+    )
+    met = {party for one in rounds for batch in one.batches for party in batch.pair.parties}
+    hosts = {party.host for party in met}
+    taking = tuple(party for party in (*parties, *containers) if party in met or party.name in hosts)
+    return Rehearsal(policy, judge, taking, rounds, base)
+
+
+def _rounds(
+    policy: Policy, parties: Sequence[Party], containers: Sequence[Party]
+) -> Iterator[tuple[Iterator[Pair], Translation | None]]:
+    outside = next(one for one in parties if one.kind is Kind.OUTSIDE)
+    yield plain(parties, onwards=True), None
+    yield plain(parties, onwards=False), None
+    yield spoofed(parties, outside), None
+    yield beside(parties), None
+    yield received(parties, virtual(policy)), None
+    yield contained(parties, containers), Translation.SOURCE
+    yield published(parties, containers), Translation.DESTINATION
+
+
+def _containers(policy: Policy, parties: Sequence[Party]) -> list[Party]:
+    """One behind every node, where the policy speaks of forwarded services."""
+    if not any(one.forwarded for one in policy.statements):
+        return []
+    return [container(node, place) for place, node in enumerate(one for one in parties if one.judges)]
+
+
+def run(one: Rehearsal, bundles: Mapping[str, Bundle], backend: Backend, progress: Progress = lambda _: None) -> list[Odd]:
+    """What did not fare as the policy says in a cluster of namespaces, which is gone again.
+
+    A SpaceError says that it could not be made, a StoppedError that rules could not be applied.
+    """
+    _may_open_many()
+    received = [address for address in virtual(one.policy) if not is_group(address)]
+    with Fabric(one.parties, received) as fabric, closing(Loader(fabric, backend)) as loader:
+        loader.apply({party.name: bundles[party.name] for party in one.parties if party.judges})
+        with Stage(one, fabric, loader) as stage:
+            return [odd for each in one.rounds for odd in stage.ask(each, progress)]
+
+
+class Stage:
+    """A cluster whose rules are in force, and the sockets of all parties."""
+
+    def __init__(self, one: Rehearsal, fabric: Fabric, loader: Loader) -> None:
+        self.fabric, self.loader = fabric, loader
+        self._opened = ExitStack()
+        groups = [address for address in virtual(one.policy) if is_group(address)]
+        self._nodes = [fabric.spaces[party] for party in fabric.parties if party.judges]
+        try:
+            posts = {
+                party: self._opened.enter_context(closing(Post(party, fabric.spaces[party], one.protocols, groups)))
+                for party in fabric.parties
+            }
+            self.volley = self._opened.enter_context(closing(Volley(posts, one.base)))
+        except BaseException:
+            self._opened.close()
+            raise
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def ask(self, one: Round, progress: Progress) -> list[Odd]:
+        """What of a round did not fare as expected; it begins without any known connection."""
+        if one.translation is not None:
+            for inner in self.fabric.parties:
+                if inner.host:
+                    self.loader.translate(self.fabric.node(inner.host), inner, one.translation)
+        self.loader.flush(self._nodes)
+        return self.volley.run(one.batches, progress)
+
+
+def _may_open_many() -> None:
+    """A node has some ten sockets, and there are many nodes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else hard
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,113 @@
+"""Network namespaces without a name: nothing but an open handle of this process keeps them.
+
+They are gone when it closes the handle, and when it ends, however it ends; so nothing is left behind, and no namespace
+of others can be mistaken for one of these.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from netpolicy.node.namespace import OWN, enter
+
+# Every refusal must be heard, and an address must be usable at once: no limits on ICMP errors, no duplicate address
+# detection. An interface answers only for its own addresses, as on separate wires. Connections may be picked up in the
+# middle, as by default.
+SETTINGS = {
+    "ipv4/icmp_ratelimit": "0",
+    "ipv4/icmp_ratemask": "0",
+    "ipv4/icmp_echo_ignore_broadcasts": "1",
+    "ipv4/conf/all/rp_filter": "0",
+    "ipv4/conf/default/rp_filter": "0",
+    "ipv4/conf/all/arp_ignore": "1",
+    "ipv6/icmp/ratelimit": "0",
+    "ipv6/icmp/ratemask": "0",
+    "ipv6/conf/all/accept_dad": "0",
+    "ipv6/conf/default/accept_dad": "0",
+    "ipv6/conf/default/accept_ra": "0",
+    "ipv6/conf/default/router_solicitations": "0",
+    "netfilter/nf_conntrack_tcp_loose": "1",
+    "netfilter/nf_conntrack_checksum": "0",
+}
+_NEW_NETWORK = 0x40000000  # os.unshare came with Python 3.12
+_RUNAWAY = 120.0
+
+
+class SpaceError(Exception):
+    """A namespace cannot be made, or not be filled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A namespace; `title` says what it stands for."""
+
+    title: str
+    handle: int
+
+    @property
+    def path(self) -> str:
+        """A path to it, for programs of other processes."""
+        return f"/proc/{os.getpid()}/fd/{self.handle}"
+
+    def ip(self, *lines: str) -> None:
+        """The `ip` commands have happened here; else a SpaceError has its words."""
+        with inside(self):
+            done = subprocess.run(
+                ("ip", "-batch", "-"),
+                input="".join(f"{line}\n" for line in lines),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_RUNAWAY,
+            )
+        if done.returncode:
+            raise SpaceError(f"`ip` refused what makes `{self.title}`: {' '.join(done.stderr.split())}")
+
+    def set(self, settings: Mapping[str, str]) -> None:
+        """The settings below /proc/sys/net that this kernel has hold these values here."""
+        with inside(self):
+            for name, value in settings.items():
+                path = Path("/proc/sys/net", name)
+                if path.exists():
+                    path.write_text(value, encoding="ascii")
+
+    def close(self) -> None:
+        """The namespace goes, with all that is in it."""
+        os.close(self.handle)
+
+
+def make(title: str) -> Space:
+    """A new namespace with the loopback interface up; this thread is where it was."""
+    home = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK):
+            raise SpaceError(f"no network namespace can be made: {os.strerror(ctypes.get_errno()).lower()}")
+        try:
+            space = Space(title, os.open(OWN, os.O_RDONLY | os.O_CLOEXEC))
+        finally:
+            enter(home)
+    finally:
+        os.close(home)
+    space.set(SETTINGS)
+    return space
+
+
+@contextmanager
+def inside(space: Space) -> Iterator[None]:
+    """The block runs in the namespace, and what follows where it ran before.
+
+    A socket belongs for good to the namespace that it was made in.
+    """
+    home = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        enter(space.handle)
+        yield
+    finally:
+        enter(home)
+        os.close(home)
