@@ -123,8 +123,13 @@ def edges(policy: Policy, family: Family) -> tuple[Question, ...]:
     both = found[Protocol.TCP] | found[Protocol.UDP]
     found[Protocol.TCP] = found[Protocol.UDP] = both
     asked = [Question(protocol, port) for protocol in sorted(found) for port in sorted(found[protocol])]
+    return tuple(asked)
+
+
+def lease(family: Family) -> tuple[Question, Question]:
+    """What a client asks a DHCP server, and what the server answers, each as a first packet."""
     client, server = _DHCP[family]
-    return (*asked, *(Question(Protocol.UDP, to, source_port=of) for to, of in ((client, server), (server, client))))
+    return Question(Protocol.UDP, server, source_port=client), Question(Protocol.UDP, client, source_port=server)
 
 
 _DHCP = {Family.V4: (68, 67), Family.V6: (546, 547)}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from netpolicy.lab.ask import Question, Shape, error, strays
+from netpolicy.lab.ask import Question, Shape, error, lease, strays
 from netpolicy.lab.judge import Judge, Stop, varying
 from netpolicy.lab.pairs import CONTAINED, Pair, Way
 from netpolicy.lab.party import is_group
@@ -21,7 +21,8 @@ from netpolicy.packet.packets import ICMP_OF, SYN, Packet, State
 from netpolicy.packet.ports import PORTED, Protocol
 from netpolicy.policy.model import Egress, Policy, Refuse
 
-_TRANSLATED = (Way.PUBLISHED, Way.CONTAINED)
+_ALONE = (Way.SERVED, Way.PUBLISHED, Way.CONTAINED)
+"""Ways of which only first packets are asked."""
 _BOTH = 3  # the bits that a byte of an answer can have
 
 
@@ -74,16 +75,16 @@ class Expecting:
     """Makes batches: the questions to a pair, with what the policy wants of each."""
 
     def __init__(
-        self, judge: Judge, edges: Mapping[Family, tuple[Question, ...]], forwarded: Mapping[Family, frozenset[Question]]
+        self,
+        judge: Judge,
+        edges: Mapping[Family, tuple[Question, ...]],
+        forwarded: Mapping[Family, frozenset[Question]],
     ) -> None:
         self.judge = judge
         self.policy: Policy = judge.policy
         self.forwarded = forwarded
-        self.edges = {
-            (family, way): Row(tuple(one for one in asked if _suits(way, family, one)))
-            for family, asked in edges.items()
-            for way in Way
-        }
+        self.edges = edges
+        self._rows: dict[tuple[Family, Way, bool], Row] = {}
         self._told_apart: dict[tuple[object, ...], tuple[tuple[Question, ...], bytes, bytes]] = {}
         self._stopped: dict[tuple[object, ...], diagram.Node | None] = {}
         self._judged: dict[tuple[Row, bool, diagram.Node], int] = {}
@@ -97,21 +98,27 @@ class Expecting:
                 yield Batch(pair, questions, arrives, answered)
 
     def _of(self, pair: Pair) -> tuple[tuple[Question, ...], bytes, bytes]:
-        stops = tuple(pair.stops(self.edges[pair.family, pair.way].questions[0]))
-        likeness = (pair.way, is_group(pair.destination), pair.family, *map(self.judge.likeness, stops))
+        stops = tuple(pair.stops(self._row(pair).questions[0]))
+        likeness = (
+            pair.way,
+            is_group(pair.destination),
+            pair.family,
+            pair.receiver.judges,
+            *map(self.judge.likeness, stops),
+        )
         if likeness not in self._told_apart:
             self._told_apart[likeness] = self._asked(pair, stops)
         return self._told_apart[likeness]
 
     def _asked(self, pair: Pair, stops: tuple[Stop, ...]) -> tuple[tuple[Question, ...], bytes, bytes]:
-        edges = self.edges[pair.family, pair.way]
+        edges = self._row(pair)
         arrives = self._arriving(pair, stops, edges)
         if arrives is None:
             return (), b"", b""
         told = edges.questions, edges.bytes(arrives), edges.bytes(self._answered(pair, edges, arrives))
         if not self._is_wide(pair):
             told = _few(told, self.forwarded[pair.family])
-        if pair.way in _TRANSLATED:
+        if pair.way in _ALONE:
             return told
         usual = _usual(edges, told[1]) if told[0] is edges.questions else _usual(Row(told[0]), told[1])
         row = self._row_of_strays(pair.family, usual)
@@ -119,6 +126,19 @@ class Expecting:
         assert arrives is not None, "whether rules say anything is the same for all packets of a pair"
         more = row.questions, row.bytes(arrives), row.bytes(self._answered(pair, row, arrives))
         return told[0] + more[0], told[1] + more[1], told[2] + more[2]
+
+    def _row(self, pair: Pair) -> Row:
+        """The questions about edges that suit the way."""
+        key = pair.family, pair.way, pair.receiver.judges
+        if key not in self._rows:
+            asked = self.edges[pair.family]
+            request, answer = lease(pair.family)
+            if pair.way is Way.SERVED:
+                asked = (answer,)
+            elif pair.way is Way.PLAIN and not pair.receiver.judges:
+                asked = (*asked, request)
+            self._rows[key] = Row(tuple(one for one in asked if _suits(pair.way, pair.family, one)))
+        return self._rows[key]
 
     def _is_wide(self, pair: Pair) -> bool:
         """True for pairs of which everything is asked: others show that one thing is judged like another."""
@@ -166,10 +186,10 @@ class Expecting:
 def _suits(way: Way, family: Family, question: Question) -> bool:
     """What a translation keeps apart: first packets of connections that a container can have."""
     if way is Way.PUBLISHED:
-        return question.protocol in (Protocol.TCP, Protocol.UDP) and question.source_port == 0
+        return question.protocol in (Protocol.TCP, Protocol.UDP)
     if way is Way.CONTAINED:
-        ported = question.protocol in PORTED and question.source_port == 0
-        return ported or (question.protocol == ICMP_OF[family] and question.state is State.NEW)
+        icmp = question.protocol == ICMP_OF[family] and question.state is State.NEW
+        return icmp or question.protocol in PORTED
     return True
 
 

@@ -115,7 +115,9 @@ class Fabric:
     def _contain(self, party: Party) -> None:
         """The container is behind its node, which is its router."""
         host = self.spaces[self.node(party.host)]
-        host.ip(f"link add {BRIDGE} type veth peer name {CARD} netns {self.spaces[party].path}", f"link set {BRIDGE} up")
+        host.ip(
+            f"link add {BRIDGE} type veth peer name {CARD} netns {self.spaces[party].path}", f"link set {BRIDGE} up"
+        )
         host.set({"ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1"})
         for _, address in party.addresses:
             family, number = address

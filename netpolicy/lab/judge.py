@@ -42,7 +42,9 @@ class Judge:
         self.policy = policy
         self.known = atoms(policy)
         self._own = {node.name: node.addresses for node in policy.cluster.nodes}
-        self._of = {one: (number, node_class) for number, node_class in enumerate(classes) for one in node_class.members}
+        self._of = {
+            one: (number, node_class) for number, node_class in enumerate(classes) for one in node_class.members
+        }
         self._classes: dict[int, _Class] = {}
         self._numbers: dict[tuple[str, Family, int], int] = {}
 

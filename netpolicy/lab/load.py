@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from enum import Enum
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from netpolicy.lab.fabric import Fabric
 from netpolicy.lab.pairs import CONTAINED
 from netpolicy.lab.party import Party
-from netpolicy.lab.space import Space, SpaceError, inside
+from netpolicy.lab.space import SpaceError, inside
 from netpolicy.node.apply import Choices, apply
 from netpolicy.node.backend import Backend
 from netpolicy.node.bundle import Bundle
 from netpolicy.node.host import Host
 from netpolicy.node.journal import Journal
+from netpolicy.node.legacy import BackendUnavailableError
 from netpolicy.packet.addresses import address_text
 from netpolicy.packet.family import FAMILIES, Family
 
@@ -46,8 +47,6 @@ class LabHost(Host):
         return super().environment() | {"XTABLES_LOCKFILE": self._lock}
 
     def voice(self) -> Voice:
-        from netpolicy.node.legacy import BackendUnavailableError
-
         raise BackendUnavailableError("a rehearsal hears the packets instead", "")
 
 
@@ -92,14 +91,6 @@ class Loader:
                     answer = host.run(tool, "--noflush", "-w", "5", text=_nat(party, family, inner, how))
                     if answer.status:
                         raise SpaceError(f"`{tool}` cannot translate at `{party.name}`: {answer.why}")
-
-    def flush(self, spaces: Iterable[Space]) -> None:
-        """No connection is known in these namespaces."""
-        from pyroute2.netlink.nfnetlink.nfctsocket import NFCTSocket
-
-        for space in spaces:
-            with inside(space), NFCTSocket() as tracked:
-                tracked.flush()
 
 
 def _nat(party: Party, family: Family, inner: int, how: Translation) -> str:

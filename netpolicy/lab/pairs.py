@@ -22,6 +22,7 @@ class Way(Enum):
     """How a packet comes to its destination; the value is how people read it."""
 
     PLAIN = ""
+    SERVED = "as a DHCP server answers"
     SPOOFED = "with the source of another"
     BESIDE = "by another interface than the one with that address"
     RECEIVED = "to an address that no node declares"
@@ -111,15 +112,20 @@ class Pair:
         return Stop(self.receiver.name, FORWARD, sent_on)
 
 
-def plain(parties: Sequence[Party], *, onwards: bool) -> Iterator[Pair]:
-    """Every pair of addresses of two parties of which one has rules, from an earlier to a later one or back.
-
-    Without ports what goes one way makes what comes the other way an answer, so both are never in one round.
-    """
-    for first, sender in enumerate(parties):
-        for second, receiver in enumerate(parties):
-            if first != second and (first < second) is onwards and (sender.judges or receiver.judges):
+def plain(parties: Sequence[Party]) -> Iterator[Pair]:
+    """Every ordered pair of addresses of two parties of which one has rules."""
+    for sender in parties:
+        for receiver in parties:
+            if sender is not receiver and (sender.judges or receiver.judges):
                 yield from _between(sender, receiver)
+
+
+def served(parties: Sequence[Party]) -> Iterator[Pair]:
+    """To every address of a node, as a DHCP server answers. Asked before nodes ask: nobody takes it for an answer."""
+    for receiver in parties:
+        for sender in parties if receiver.judges else ():
+            for pair in _between(sender, receiver) if sender is not receiver else ():
+                yield replace(pair, way=Way.SERVED)
 
 
 def spoofed(parties: Sequence[Party], outside: Party) -> Iterator[Pair]:

@@ -1,4 +1,4 @@
-"""Who takes part in a rehearsal: every node, every named network, and the outside, with the addresses they send from."""
+"""Who takes part in a rehearsal: every node, every named network and the outside, with the addresses they send from."""
 
 from __future__ import annotations
 

@@ -56,7 +56,9 @@ class Ear:
 class Post:
     """The sockets of a party."""
 
-    def __init__(self, party: Party, space: Space, protocols: Mapping[Family, Iterable[int]], groups: Iterable[Address] = ()) -> None:
+    def __init__(
+        self, party: Party, space: Space, protocols: Mapping[Family, Iterable[int]], groups: Iterable[Address] = ()
+    ) -> None:
         self.party = party
         self.ears: list[Ear] = []
         self._senders: dict[tuple[Family, str], socket.socket] = {}

@@ -1,4 +1,4 @@
-"""Rehearses a cluster: its nodes in namespaces, their rules applied, and every packet that the policy has a word about."""
+"""Rehearses a cluster: its nodes in namespaces, their rules applied, and packets for every edge of its policy."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from typing import Self
 
 from netpolicy.flow.model import NodeClass
 from netpolicy.lab.ask import edges, forwarded, free_ports
@@ -13,7 +14,7 @@ from netpolicy.lab.expect import Expecting
 from netpolicy.lab.fabric import Fabric
 from netpolicy.lab.judge import Judge
 from netpolicy.lab.load import Loader, Translation
-from netpolicy.lab.pairs import PORTS, Pair, beside, contained, plain, published, received, spoofed
+from netpolicy.lab.pairs import PORTS, Pair, beside, contained, plain, published, received, served, spoofed
 from netpolicy.lab.party import Kind, Party, container, is_group, node_party, strangers, virtual
 from netpolicy.lab.post import Post
 from netpolicy.lab.volley import Batch, Odd, Volley
@@ -30,7 +31,7 @@ _MOST_FILES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Packets of which none is taken for an answer to another, and what nodes must do for containers before."""
+    """Packets that can be sent together, and what nodes must do for containers before."""
 
     batches: tuple[Batch, ...] = field(repr=False)
     translation: Translation | None = None
@@ -64,7 +65,8 @@ class Rehearsal:
     def protocols(self) -> dict[Family, frozenset[int]]:
         """The protocols that are spoken, ICMP always: it brings the refusals."""
         found = {family: {int(ICMP_OF[family])} for family in FAMILIES}
-        for batch in self.batches:
+        rows = {id(batch.questions): batch for batch in self.batches}
+        for batch in rows.values():
             found[batch.pair.family].update(question.protocol for question in batch.questions)
         return {family: frozenset(numbers) for family, numbers in found.items()}
 
@@ -92,8 +94,8 @@ def _rounds(
     policy: Policy, parties: Sequence[Party], containers: Sequence[Party]
 ) -> Iterator[tuple[Iterator[Pair], Translation | None]]:
     outside = next(one for one in parties if one.kind is Kind.OUTSIDE)
-    yield plain(parties, onwards=True), None
-    yield plain(parties, onwards=False), None
+    yield served(parties), None
+    yield plain(parties), None
     yield spoofed(parties, outside), None
     yield beside(parties), None
     yield received(parties, virtual(policy)), None
@@ -108,7 +110,9 @@ def _containers(policy: Policy, parties: Sequence[Party]) -> list[Party]:
     return [container(node, place) for place, node in enumerate(one for one in parties if one.judges)]
 
 
-def run(one: Rehearsal, bundles: Mapping[str, Bundle], backend: Backend, progress: Progress = lambda _: None) -> list[Odd]:
+def run(
+    one: Rehearsal, bundles: Mapping[str, Bundle], backend: Backend, progress: Progress = lambda _: None
+) -> list[Odd]:
     """What did not fare as the policy says in a cluster of namespaces, which is gone again.
 
     A SpaceError says that it could not be made, a StoppedError that rules could not be applied.
@@ -128,10 +132,10 @@ class Stage:
         self.fabric, self.loader = fabric, loader
         self._opened = ExitStack()
         groups = [address for address in virtual(one.policy) if is_group(address)]
-        self._nodes = [fabric.spaces[party] for party in fabric.parties if party.judges]
+        protocols = one.protocols
         try:
             posts = {
-                party: self._opened.enter_context(closing(Post(party, fabric.spaces[party], one.protocols, groups)))
+                party: self._opened.enter_context(closing(Post(party, fabric.spaces[party], protocols, groups)))
                 for party in fabric.parties
             }
             self.volley = self._opened.enter_context(closing(Volley(posts, one.base)))
@@ -139,19 +143,18 @@ class Stage:
             self._opened.close()
             raise
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
     def ask(self, one: Round, progress: Progress) -> list[Odd]:
-        """What of a round did not fare as expected; it begins without any known connection."""
+        """What of a round did not fare as expected."""
         if one.translation is not None:
             for inner in self.fabric.parties:
                 if inner.host:
                     self.loader.translate(self.fabric.node(inner.host), inner, one.translation)
-        self.loader.flush(self._nodes)
         return self.volley.run(one.batches, progress)
 
 

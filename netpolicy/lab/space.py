@@ -18,7 +18,8 @@ from netpolicy.node.namespace import OWN, enter
 
 # Every refusal must be heard, and an address must be usable at once: no limits on ICMP errors, no duplicate address
 # detection. An interface answers only for its own addresses, as on separate wires. Connections may be picked up in the
-# middle, as by default.
+# middle, as by default. What has no ports is forgotten at once: else what one end sends makes a packet of the other end
+# an answer.
 SETTINGS = {
     "ipv4/icmp_ratelimit": "0",
     "ipv4/icmp_ratemask": "0",
@@ -34,6 +35,8 @@ SETTINGS = {
     "ipv6/conf/default/router_solicitations": "0",
     "netfilter/nf_conntrack_tcp_loose": "1",
     "netfilter/nf_conntrack_checksum": "0",
+    "netfilter/nf_conntrack_generic_timeout": "0",
+    "netfilter/nf_conntrack_gre_timeout": "0",
 }
 _NEW_NETWORK = 0x40000000  # os.unshare came with Python 3.12
 _RUNAWAY = 120.0

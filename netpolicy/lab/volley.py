@@ -10,13 +10,12 @@ import select
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from netpolicy.lab.ask import Question, Shape
 from netpolicy.lab.pairs import Pair, Way
 from netpolicy.lab.party import Party
 from netpolicy.lab.post import Ear, Post
-from netpolicy.lab.wire import FIRST, LAST, Frame, datagram, fragments, frame, header, pseudo
+from netpolicy.lab.wire import FIRST, LAST, Frame, fragments, frame, header, pseudo
 from netpolicy.packet.family import Family
 
 QUIET = 0.1
@@ -66,6 +65,7 @@ class Volley:
         self.posts = posts
         self.base = base
         self._next = FIRST
+        self._frames: dict[tuple[Family, Way, int], list[Frame]] = {}
         self._ears: dict[int, Ear] = {}
         self._watch = select.epoll()
         for post in posts.values():
@@ -115,25 +115,33 @@ class Volley:
         self.posts[pair.sender].send(pair.card, pair.via, self._packets(batch, places))
 
     def _packets(self, batch: Batch, places: Iterable[int]) -> Iterator[bytes]:
-        pair, questions = batch.pair, batch.questions
+        pair, frames = batch.pair, self._frames_of(batch)
         source, destination = pair.source, pair.destination
         heads: dict[tuple[int, int], bytes] = {}
         sums: dict[int, int] = {}
         for place in places:
-            question = questions[place]
-            one = _frame(pair.family, question, pair.source_port(question, self.base))
+            one = frames[place]
             protocol = one.protocol
             if protocol not in sums:
                 sums[protocol] = pseudo(pair.family, protocol, source[1], destination[1])
             body = one.bytes(batch.first + place, sums[protocol])
             if one.shape in _IN_PARTS:
-                whole = one.shape is Shape.FRAGMENTS
-                yield from fragments(source, destination, protocol, body, batch.first + place, whole=whole)
+                yield from fragments(source, destination, one, body, batch.first + place)
                 continue
-            kind = protocol, len(body)
+            kind = protocol, one.length
             if kind not in heads:
                 heads[kind] = header(source, destination, *kind)
             yield heads[kind] + body
+
+    def _frames_of(self, batch: Batch) -> list[Frame]:
+        """The packets of its questions; pairs of which the same is expected share them."""
+        pair = batch.pair
+        known = pair.family, pair.way, id(batch.questions)
+        if known not in self._frames:
+            ports = (pair.source_port(question, self.base) for question in batch.questions)
+            asked = zip(batch.questions, ports, strict=True)
+            self._frames[known] = [frame(pair.family, question, port) for question, port in asked]
+        return self._frames[known]
 
     def _hear(self, heard: _Heard, quiet: float) -> None:
         """All that is there has been heard, and what comes until nothing has come for so many seconds."""
@@ -150,11 +158,6 @@ class Volley:
 
 
 _IN_PARTS = (Shape.FRAGMENTS, Shape.LONE_FRAGMENT)
-
-
-@cache
-def _frame(family: Family, question: Question, source_port: int) -> Frame:
-    return frame(family, question, source_port)
 
 
 class _Heard:
@@ -207,6 +210,3 @@ class _Heard:
             at = batch.first - self.first
             end = at + len(batch)
             yield batch, bytes(self._arrived[at:end]), bytes(self._answered[at:end])
-
-
-__all__ = ["EITHER", "Batch", "LostError", "Odd", "Volley", "Way", "datagram"]

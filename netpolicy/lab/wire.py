@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from netpolicy.lab.ask import ACK, RST, Question, Shape
 from netpolicy.packet.family import Family
@@ -12,17 +13,18 @@ from netpolicy.packet.packets import ICMP_OF
 from netpolicy.packet.ports import Protocol
 from netpolicy.policy.cluster import Address
 
-FIRST = 1 << 20
+FIRST = 1 << 26
 """The least number of a probe: what hosts send by themselves has smaller ones in that place."""
 LAST = (1 << 31) - 1
 _TTL = 64
 _FRAGMENT = 16  # bytes of the first fragment
 _LONG = 48
+_FRAGMENT_HEADER = 44
 _ERRORS = {Family.V4: (3, 4, 5, 11, 12), Family.V6: (1, 2, 3, 4)}
 _NUMBER = struct.Struct("!I")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Frame:
     """A packet above IP without its number and checksum: the number stands `copies` times behind `head`.
 
@@ -37,8 +39,9 @@ class Frame:
     total: int = 0
     shape: Shape = Shape.FIRST
 
-    @property
+    @cached_property
     def length(self) -> int:
+        """How long it is, in bytes."""
         return len(self.head) + 4 * self.copies + len(self.tail)
 
     def bytes(self, number: int, pseudo: int) -> bytes:
@@ -68,7 +71,9 @@ def frame(family: Family, question: Question, source_port: int) -> Frame:
         tail = bytes(_LONG if shape in (Shape.FRAGMENTS, Shape.LONE_FRAGMENT) else 0)
         head, at = struct.pack("!HHHH", source_port, port, 12 + len(tail), 0), 6
     elif protocol == icmp:
-        head, at = struct.pack("!HH", port, 0), 2
+        # An identifier is a port to connection tracking; an answer has the one that was asked with.
+        identifier = (source_port + (port >> 8) * 257) & 0xFFFF or 1
+        head, at = struct.pack("!HHHH", port, 0, identifier, 0), 2
         if shape is Shape.ERROR:
             tail = _quoted_nothing(family)
     elif protocol == Protocol.SCTP:  # INIT (RFC 9260); the kernel is told not to check sums
@@ -77,8 +82,8 @@ def frame(family: Family, question: Question, source_port: int) -> Frame:
     elif protocol == Protocol.GRE:
         head, tail = struct.pack("!HH", 0, 0x0800), bytes(8)
     else:
-        # Before it rejects a packet of a protocol that it does not know, the kernel checks that all of it sums to nothing
-        # (nf_reject_verify_csum, 6.18).
+        # Before it rejects a packet of a protocol that it does not know, the kernel checks that all of it sums to
+        # nothing (nf_reject_verify_csum, 6.18).
         head, tail, at = struct.pack("!I", 1), bytes(8), 8
     length = len(head) + 4 * copies + len(tail)
     total = 0
@@ -115,24 +120,23 @@ def header(source: Address, destination: Address, protocol: int, length: int) ->
     return struct.pack("!IHBB", 6 << 28, length, protocol, _TTL) + ends
 
 
-def fragments(
-    source: Address, destination: Address, protocol: int, body: bytes, number: int, *, whole: bool
-) -> list[bytes]:
-    """The packet in two fragments, or, where it is not to be whole, as the later fragment of one that nobody sends."""
-    parts = (body[:_FRAGMENT], 0, 1), (body[_FRAGMENT:], _FRAGMENT // 8, 0)
-    parts = parts if whole else ((body, _FRAGMENT // 8, 0),)
-    return [_fragment(source, destination, protocol, part, at, more, number) for part, at, more in parts]
+def fragments(source: Address, destination: Address, one: Frame, body: bytes, number: int) -> list[bytes]:
+    """The packet in two fragments, or as the later fragment of one that nobody sends."""
+    places = [(body[:_FRAGMENT], 0, True), (body[_FRAGMENT:], _FRAGMENT // 8, False)]
+    if one.shape is Shape.LONE_FRAGMENT:
+        places = [(body, _FRAGMENT // 8, False)]
+    return [_fragment(source, destination, one.protocol, (*place, number)) for place in places]
 
 
-def _fragment(
-    source: Address, destination: Address, protocol: int, part: bytes, at: int, more: int, number: int
-) -> bytes:
+def _fragment(source: Address, destination: Address, protocol: int, place: tuple[bytes, int, bool, int]) -> bytes:
+    """A part of a packet, which begins at so many eights of bytes; there may be more of it behind."""
+    part, at, more, number = place
     if source[0] is Family.V4:
         whole = bytearray(header(source, destination, protocol, len(part)))
         struct.pack_into("!HH", whole, 4, number & 0xFFFF or 1, more << 13 | at)
         return bytes(whole) + part
     extension = struct.pack("!BBHI", protocol, 0, at << 3 | more, number)
-    return header(source, destination, 44, 8 + len(part)) + extension + part
+    return header(source, destination, _FRAGMENT_HEADER, 8 + len(part)) + extension + part
 
 
 def number_in(family: Family, protocol: int, body: bytes) -> int:
@@ -153,9 +157,9 @@ _PLACES: dict[int, int] = {Protocol.UDP: 8, Protocol.SCTP: 16}
 def _in_icmp(family: Family, body: bytes) -> int:
     if not body:
         return 0
-    own = _at(body, 4)
-    if own or body[0] not in _ERRORS[family]:
-        return own
+    # What hosts say by themselves of an error has nothing there, but for the size of a path.
+    if body[0] not in _ERRORS[family] or any(body[4:8]):
+        return _at(body, 8)
     quoted = body[8:]
     if family is Family.V4:
         return _quoted(family, quoted[9], quoted[(quoted[0] & 15) * 4 :]) if len(quoted) > 20 else 0
@@ -165,8 +169,8 @@ def _in_icmp(family: Family, body: bytes) -> int:
 def _quoted(family: Family, protocol: int, body: bytes) -> int:
     """The number in a packet that an error quotes."""
     if protocol == ICMP_OF[family]:
-        return _at(body, 4)
-    return _at(body, 4) if protocol == Protocol.TCP else _at(body, _PLACES.get(protocol, 4))
+        return _at(body, 8)
+    return _at(body, 4 if protocol == Protocol.TCP else _PLACES.get(protocol, 4))
 
 
 def _at(body: bytes, place: int) -> int:
