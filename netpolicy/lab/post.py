@@ -22,7 +22,9 @@ _BUFFER = 1 << 24
 _HEARD = 160  # enough of a packet to find the number in what an error quotes
 _LOCAL = (errno.EPERM, errno.EACCES)
 # What the kernel says when its table of neighbours, one for all namespaces, is full.
-_FULL = dict.fromkeys((errno.EINVAL, errno.ENOBUFS), "; is the table of neighbours full (`net.ipv4.neigh.default`)?")
+_FULL: dict[int | None, str] = dict.fromkeys(
+    (errno.EINVAL, errno.ENOBUFS), "; is the table of neighbours full (`net.ipv4.neigh.default`)?"
+)
 
 
 class LostError(Exception):
