@@ -20,11 +20,11 @@ check: .venv/.node
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-# Kernel tests come alone and last: two of them at once would fight for the machine's two cores.
+# What measures comes alone and last: two at once would fight for the machine's two cores.
 test: check kernel-tools
 	@rm -f .coverage .coverage.*
-	@$(BIN)/pytest -m "not kernel" -n 2 --dist loadgroup --cov --cov-report= --cov-fail-under=0
-	@$(BIN)/pytest -m kernel --cov --cov-append --cov-report=term
+	@$(BIN)/pytest -m "not alone" -n 2 --dist loadgroup --cov --cov-report= --cov-fail-under=0
+	@$(BIN)/pytest -m alone --cov --cov-append --cov-report=term
 
 bench: .venv/.bench .venv/.node
 	@$(BIN)/python -m tests.bench

@@ -251,6 +251,7 @@ def here() -> tuple[str, ...]:
     return tuple(re.sub(r"\b\d+sec\b", "", text) for text in texts)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_however_it_ends(lab: Lab, how: signal.Signals) -> None:
     """In the middle of its work; a namespace of others, and this machine's own, are as they were."""
