@@ -15,6 +15,7 @@ from netpolicy.cli.node_rules import statements
 from netpolicy.diagnostic import error, has_errors
 from netpolicy.lab.able import unable
 from netpolicy.lab.apart import apart
+from netpolicy.lab.explain import Disagreement
 from netpolicy.lab.pairs import Pair
 from netpolicy.lab.party import Party
 from netpolicy.lab.post import LostError
@@ -29,7 +30,7 @@ from netpolicy.policy.cluster import Address
 from netpolicy.policy.identity import identity_of
 from netpolicy.policy.model import Policy
 from netpolicy.policy.question import Asking, Question
-from netpolicy.report.rehearsal import Played, Rehearsed, Told
+from netpolicy.report.rehearsal import Judged, Played, Rehearsed, Told
 
 
 def rehearsed(pipeline: Pipeline, options: argparse.Namespace) -> tuple[Played, list[Rehearsed]]:
@@ -145,10 +146,14 @@ def _played(policy: Policy, one: Rehearsal) -> Played:
 
 def _result(outcome: Outcome) -> Rehearsed:
     odd = Counter(_ends(each.batch.pair) for each in outcome.odd)
-    told = tuple(
-        Told(*_ends(each.pair), each.words, each.policy, each.kernel, each.finding) for each in outcome.explained
+    return Rehearsed(outcome.backend.value, odd, tuple(map(_told, outcome.explained)))
+
+
+def _told(one: Disagreement) -> Told:
+    judged = tuple(
+        Judged(voice.stop.node, voice.stop.hook, voice.policy, voice.decide, voice.met) for voice in one.voices
     )
-    return Rehearsed(outcome.backend.value, odd, told)
+    return Told(*_ends(one.pair), one.words, one.policy, one.kernel, judged, one.finding)
 
 
 def _ends(pair: Pair) -> tuple[str, str]:
