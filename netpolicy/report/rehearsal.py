@@ -15,7 +15,7 @@ from netpolicy.report.findings import FORMAT_VERSION, as_value
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A place where rules judge a packet: what the policy says there, what `decide` does, and the rules that counted."""
+    """A place where rules judge a packet: what the policy says, what `decide` does, and the rules that counted."""
 
     node: str
     hook: str
