@@ -42,9 +42,12 @@ class Row:
 
     @cached_property
     def told(self) -> int:
-        """What a rule that rejects says to a sender; what connection tracking cannot place is dropped."""
+        """What a rule that rejects says to a sender; what connection tracking cannot place is dropped.
+
+        A connection without ports is forgotten at once, and then the refusal belongs to none.
+        """
         said = {State.NEW: 1, State.INVALID: 0}
-        return _number(said.get(one.state, EITHER) for one in self.questions)
+        return _number(said.get(one.state, EITHER) if _is_kept(one) else EITHER for one in self.questions)
 
     @cached_property
     def either(self) -> int:
@@ -191,6 +194,11 @@ def _suits(way: Way, family: Family, question: Question) -> bool:
         icmp = question.protocol == ICMP_OF[family] and question.state is State.NEW
         return icmp or question.protocol in PORTED
     return True
+
+
+def _is_kept(question: Question) -> bool:
+    """True for packets whose connection is known for a while."""
+    return question.protocol in PORTED or question.protocol in ICMP_OF.values()
 
 
 def _few(
