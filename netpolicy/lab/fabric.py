@@ -27,12 +27,14 @@ _WORKERS = 4
 class Fabric:
     """The namespaces of the parties; gone when the block ends, or this process does.
 
-    `received` are addresses that no node declares, and that every node takes in.
+    `received` are addresses that no node declares, and that every node takes in; up to `finding` parties find each
+    other by themselves.
     """
 
-    def __init__(self, parties: Sequence[Party], received: Sequence[Address] = ()) -> None:
+    def __init__(self, parties: Sequence[Party], received: Sequence[Address] = (), *, finding: int = FINDING) -> None:
         self.parties = tuple(parties)
         self.received = tuple(received)
+        self.finding = finding
         self.spaces: dict[Party, Space] = {}
         self._switch: Space | None = None
         self._macs = {
@@ -102,7 +104,7 @@ class Fabric:
             yield from (f"route add {where} dev {card.name} metric {place + 1}" for where in _EVERYWHERE.values())
         if party.judges:
             yield from (f"route add local {_host(one)} dev lo table local" for one in self.received)
-        if len(self._macs) > FINDING:
+        if len(self._macs) > self.finding:
             yield from self._neighbours(party)
 
     def _neighbours(self, party: Party) -> Iterator[str]:
@@ -113,24 +115,26 @@ class Fabric:
                     yield f"neigh add {address_text(*address)} lladdr {mac} dev {card.name} nud permanent"
 
     def _contain(self, party: Party) -> None:
-        """The container is behind its node, which is its router."""
-        host = self.spaces[self.node(party.host)]
+        """The container is behind its node, which is its router; each is told where the other is."""
+        host, inner = self.spaces[self.node(party.host)], self.spaces[party]
+        mac, of_inner = "02:01:00:00:00:01", "02:01:00:00:00:02"
         host.ip(
-            f"link add {BRIDGE} type veth peer name {CARD} netns {self.spaces[party].path}", f"link set {BRIDGE} up"
+            f"link add {BRIDGE} address {mac} type veth peer name {CARD} address {of_inner} netns {inner.path}",
+            f"link set {BRIDGE} up",
         )
         host.set({"ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1"})
-        for _, address in party.addresses:
-            family, number = address
-            router = address_text(family, number - 1)
-            net = "30" if family is Family.V4 else "126"
-            host.ip(f"address add {router}/{net} dev {BRIDGE}{_NODAD[family]}")
-        inner = self.spaces[party]
         inner.ip("link set lo up", f"link set {CARD} up")
         for _, (family, number) in party.addresses:
-            net = "30" if family is Family.V4 else "126"
+            own, router = address_text(family, number), address_text(family, number - 1)
+            length = family.bits - 2
+            host.ip(
+                f"address add {router}/{length} dev {BRIDGE}{_NODAD[family]}",
+                f"neigh add {own} lladdr {of_inner} dev {BRIDGE} nud permanent",
+            )
             inner.ip(
-                f"address add {address_text(family, number)}/{net} dev {CARD}{_NODAD[family]}",
-                f"route add {_EVERYWHERE[family]} via {address_text(family, number - 1)}",
+                f"address add {own}/{length} dev {CARD}{_NODAD[family]}",
+                f"neigh add {router} lladdr {mac} dev {CARD} nud permanent",
+                f"route add {_EVERYWHERE[family]} via {router}",
             )
 
 
