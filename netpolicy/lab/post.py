@@ -73,7 +73,8 @@ class Post:
     def _open(self, protocols: Mapping[Family, Iterable[int]], groups: tuple[Address, ...]) -> None:
         families = {family for _, (family, _) in self.party.addresses}
         for family in FAMILIES:
-            for card in self.party.cards if family in families else ():
+            # Who has no address of a family may still pretend to have one.
+            for card in self.party.cards:
                 one = socket.socket(_INET[family], socket.SOCK_RAW, socket.IPPROTO_RAW)
                 self._opened.callback(one.close)
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, card.name.encode())
