@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 
 from netpolicy.lab.fabric import Fabric
-from netpolicy.lab.load import Loader
+from netpolicy.lab.load import Loader, Translation
+from netpolicy.lab.pairs import Way
 from netpolicy.lab.party import Party, is_group, virtual
 from netpolicy.lab.post import Post
 from netpolicy.lab.rehearse import Rehearsal
@@ -29,20 +30,33 @@ class RefusedError(AssertionError):
 def odd_of(asked: Rehearsal, files: Mapping[str, Mapping[str, str]], backend: Backend) -> list[Odd]:
     """What did not fare as expected where the nodes have these files.
 
-    Neighbours are told, not found: namespaces go later than they are closed, and the table of neighbours is one for all.
+    Neighbours are told, not found: namespaces go later than they are closed, and all share one table of neighbours.
     """
-    found: list[Odd] = []
     with _stage(asked, files, backend) as (fabric, loader, volley):
-        waiting: list[Batch] = []
-        for one in asked.rounds:
-            if one.translation is not None and one.batches:
-                found += volley.run(waiting)
-                waiting = []
-                for inner in fabric.parties:
-                    if inner.host:
-                        loader.translate(fabric.node(inner.host), inner, one.translation)
-            waiting += one.batches
-        return [*found, *volley.run(waiting)]
+        found: list[Odd] = []
+        for batches, translation in _together(asked):
+            for space in fabric.spaces.values():
+                space.forget()
+            for inner in fabric.parties:
+                if inner.host and translation is not None:
+                    loader.translate(fabric.node(inner.host), inner, translation)
+            found += volley.run(batches)
+        return found
+
+
+def _together(asked: Rehearsal) -> Iterator[tuple[list[Batch], Translation | None]]:
+    """The rounds, as many of them at once as can be.
+
+    What comes as a DHCP server answers goes alone: a node that asks seems to answer it.
+    """
+    alone = [batch for batch in asked.batches if batch.pair.way is Way.SERVED]
+    rest = [batch for one in asked.rounds if one.translation is None for batch in one.batches]
+    rounds: list[tuple[list[Batch], Translation | None]] = [
+        (alone, None),
+        ([batch for batch in rest if batch.pair.way is not Way.SERVED], None),
+        *((list(one.batches), one.translation) for one in asked.rounds if one.translation is not None),
+    ]
+    return (one for one in rounds if one[0])
 
 
 @contextmanager
@@ -68,7 +82,7 @@ def _stage(
 
 
 def _load(loader: Loader, party: Party, files: Mapping[str, str]) -> None:
-    commands = [(("ipset", "restore"), "sets.ipset")]
+    commands: list[tuple[tuple[str, ...], str]] = [(("ipset", "restore"), "sets.ipset")]
     commands += [((loader.backend.tool(family, "restore"), "-w", "5"), _FILES[family]) for family in FAMILIES]
     host = loader.host(party)
     with inside(loader.fabric.spaces[party]):

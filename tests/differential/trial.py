@@ -56,7 +56,7 @@ class Trial:
 def tried(case: Case, backends: Sequence[Backend] = tuple(Backend), most: int | None = MOST) -> Trial:
     """The case has been put to all voices; of its packets no more than so many, on each backend."""
     pipeline = compiled(case.texts, inline=case.inline)
-    assert pipeline.policy is not None
+    assert pipeline.policy is not None and pipeline.cluster is not None
     built = [one for one, _ in pipeline.built()]
     whole = rehearsal(pipeline.policy, [one.node_class for one in built])
     asked = whole if most is None else sampled(whole, most, case.seed)
@@ -84,11 +84,10 @@ def _at_odds(asked: Rehearsal, voices: Voices) -> Iterator[tuple[Batch, int]]:
     """The packets of which the specification, the meaning and `decide` do not all say the same."""
     for batch in asked.batches:
         for place in range(len(batch)):
-            verdict = voices.decided(batch, place)
-            arrives = bool(batch.arrives[place])
-            if not arrives is voices.wanted(batch, place) is (verdict is Verdict.ALLOW):
-                yield batch, place
-            elif not arrives and batch.answered[place] not in (EITHER, verdict is Verdict.REJECT):
+            arrives, answered, verdict = batch.arrives[place], batch.answered[place], voices.decided(batch, place)
+            said = {bool(arrives), voices.wanted(batch, place), verdict is Verdict.ALLOW}
+            refused = answered in (EITHER, verdict is Verdict.REJECT)
+            if len(said) > 1 or not (arrives or refused):
                 yield batch, place
 
 
@@ -98,7 +97,7 @@ def _disagreements(
     seen = {(id(one.batch), one.place): one for one in odd}
     places = {(id(batch), place): (batch, place) for batch, place in at_odds}
     places |= {(id(one.batch), one.place): (one.batch, one.place) for one in odd}
-    for key, (batch, place) in places.items():
+    for batch, place in places.values():
         yield Disagreement(backend, tuple(_told(backend, voices, batch, place, seen)))
 
 
