@@ -20,7 +20,7 @@ from tests.differential.trial import tried
 from tests.properties.test_meaning import SLOW
 
 SAVED = sorted(FOLDER.glob("*.txt"))
-POLICIES = 100
+POLICIES = 120
 
 
 def test_random_policies_mean_what_they_say() -> None:
