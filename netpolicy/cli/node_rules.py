@@ -112,11 +112,11 @@ def _built(pipeline: Pipeline, policy: Policy, node: Identity) -> Bundle:
         _, differing = pipeline.proved(built)
         if differing:
             raise StoppedError(Ending.REFUSED, *differing)
-        return bundle_of(replace(node, digest=built.digest), built.files, _statements(policy))
+        return bundle_of(replace(node, digest=built.digest), built.files, statements(policy))
     raise AssertionError("every node has a class")
 
 
-def _statements(policy: Policy) -> dict[str, StatementText]:
+def statements(policy: Policy) -> dict[str, StatementText]:
     """As the manifest of a build says them."""
     return {
         one.id: StatementText(

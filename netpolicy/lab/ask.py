@@ -172,9 +172,26 @@ def _by_protocol(keys: Intervals) -> Iterator[tuple[int, int]]:
             at = min(end, last) + 1
 
 
+def unasked(policy: Policy, family: Family) -> tuple[int, ...]:
+    """Protocols of which a statement speaks alone, and of which no packet can be sent and heard."""
+    named = {
+        key >> VALUE_BITS
+        for one in policy.statements
+        for first, last in _by_protocol(one.ports.of(family))
+        for key in (first, last)
+        if first >> VALUE_BITS == last >> VALUE_BITS
+    }
+    known = (*PORTED, ICMP_OF[family])
+    return tuple(sorted(one for one in named if one not in known and not _sendable(family, one)))
+
+
+_EXTENSIONS = {0, 43, 44, 51, 59, 60, 135, 139, 140}
+"""Headers of IPv6 that are no packets by themselves (RFC 8200, and the registry of extension headers)."""
+
+
 def _sendable(family: Family, protocol: int) -> bool:
     """True for a protocol of which a packet with nothing in it can be sent and heard."""
-    banned = {Family.V4: {0, 2, 4, 41, 255}, Family.V6: {0, 4, 41, 43, 44, 51, 59, 60, 135, 139, 140, 255}}
+    banned = {Family.V4: {0, 2, 4, 33, 41, 136, 255}, Family.V6: _EXTENSIONS | {4, 33, 41, 136, 255}}
     other = ICMP_OF[Family.V6 if family is Family.V4 else Family.V4]
     return 0 < protocol < 255 and protocol not in banned[family] and protocol != other and protocol not in PORTED
 

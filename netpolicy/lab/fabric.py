@@ -1,25 +1,26 @@
 """The wires of a rehearsal: every party in a namespace, all on one switch, so that each reaches each without a router.
 
-Up to 30 parties find each other by ARP and neighbour discovery, as on a wire. The table of neighbours holds about a
-thousand for all namespaces of a machine together (`gc_thresh3`), so among more parties each is told where the others
-are: what is permanent does not count there.
+A few parties find each other by ARP and neighbour discovery, as on a wire. The table of neighbours holds about a
+thousand for all namespaces of a machine together (`gc_thresh3`), and each of many parties has all others in it; so
+among more parties each is told where the others are: what is permanent does not count there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
 from netpolicy.lab.party import BRIDGE, CARD, Kind, Party
-from netpolicy.lab.space import Space, SpaceError, make
+from netpolicy.lab.space import Space, make
 from netpolicy.packet.addresses import address_text
-from netpolicy.packet.family import Family
+from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.policy.cluster import Address
 
-FINDING = 30
-"""The most parties that find each other by themselves."""
+FINDING = 200
+"""The most entries in the table of neighbours, of a family, with which parties find each other by themselves."""
 _EVERYWHERE = {Family.V4: "0.0.0.0/0", Family.V6: "::/0"}
 _WORKERS = 4
 
@@ -27,8 +28,8 @@ _WORKERS = 4
 class Fabric:
     """The namespaces of the parties; gone when the block ends, or this process does.
 
-    `received` are addresses that no node declares, and that every node takes in; up to `finding` parties find each
-    other by themselves.
+    `received` are addresses that no node declares, and that every node takes in; parties find each other
+    by themselves while no more neighbours than `finding` are to be known.
     """
 
     def __init__(self, parties: Sequence[Party], received: Sequence[Address] = (), *, finding: int = FINDING) -> None:
@@ -71,6 +72,12 @@ class Fabric:
     def _wired(self) -> Iterator[Party]:
         return (party for party in self.parties if party.kind is not Kind.CONTAINER)
 
+    @cached_property
+    def _told(self) -> bool:
+        """True where everybody is told where everybody else is."""
+        addresses = [family for party in self._wired() for _, (family, _) in party.addresses]
+        return max(map(addresses.count, FAMILIES)) * len(self._macs) > self.finding
+
     def _make(self) -> None:
         switch = self._switch = make("switch")
         switch.set({"ipv6/conf/all/disable_ipv6": "1", "ipv6/conf/default/disable_ipv6": "1"})
@@ -81,9 +88,9 @@ class Fabric:
             done = [pool.submit(self._furnish, party) for party in self._wired()]
             for one in done:
                 one.result()
-        for party in self.parties:
+        for place, party in enumerate(self.parties):
             if party.kind is Kind.CONTAINER:
-                self._contain(party)
+                self._contain(party, place)
 
     def _links(self) -> Iterable[str]:
         yield "link add br0 type bridge mcast_snooping 0 stp_state 0"
@@ -104,7 +111,7 @@ class Fabric:
             yield from (f"route add {where} dev {card.name} metric {place + 1}" for where in _EVERYWHERE.values())
         if party.judges:
             yield from (f"route add local {_host(one)} dev lo table local" for one in self.received)
-        if len(self._macs) > self.finding:
+        if self._told:
             yield from self._neighbours(party)
 
     def _neighbours(self, party: Party) -> Iterator[str]:
@@ -114,28 +121,24 @@ class Fabric:
                 for card in party.cards:
                     yield f"neigh add {address_text(*address)} lladdr {mac} dev {card.name} nud permanent"
 
-    def _contain(self, party: Party) -> None:
-        """The container is behind its node, which is its router; each is told where the other is."""
+    def _contain(self, party: Party, place: int) -> None:
+        """The container is behind its node, which is its router."""
         host, inner = self.spaces[self.node(party.host)], self.spaces[party]
-        mac, of_inner = "02:01:00:00:00:01", "02:01:00:00:00:02"
-        host.ip(
-            f"link add {BRIDGE} address {mac} type veth peer name {CARD} address {of_inner} netns {inner.path}",
-            f"link set {BRIDGE} up",
-        )
-        host.set({"ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1"})
-        inner.ip("link set lo up", f"link set {CARD} up")
+        macs = [f"02:{side:02x}:00:{place >> 16:02x}:{place >> 8 & 255:02x}:{place & 255:02x}" for side in (1, 2)]
+        near = f"link add {BRIDGE} address {macs[0]} type veth"
+        lines = [f"{near} peer name {CARD} address {macs[1]} netns {inner.path}", f"link set {BRIDGE} up"]
+        inside = ["link set lo up", f"link set {CARD} up"]
         for _, (family, number) in party.addresses:
-            own, router = address_text(family, number), address_text(family, number - 1)
+            router, own = address_text(family, number - 1), address_text(family, number)
             length = family.bits - 2
-            host.ip(
-                f"address add {router}/{length} dev {BRIDGE}{_NODAD[family]}",
-                f"neigh add {own} lladdr {of_inner} dev {BRIDGE} nud permanent",
-            )
-            inner.ip(
-                f"address add {own}/{length} dev {CARD}{_NODAD[family]}",
-                f"neigh add {router} lladdr {mac} dev {CARD} nud permanent",
-                f"route add {_EVERYWHERE[family]} via {router}",
-            )
+            lines.append(f"address add {router}/{length} dev {BRIDGE}{_NODAD[family]}")
+            lines.append(f"neigh add {own} lladdr {macs[1]} dev {BRIDGE} nud permanent")
+            inside.append(f"address add {own}/{length} dev {CARD}{_NODAD[family]}")
+            inside.append(f"neigh add {router} lladdr {macs[0]} dev {CARD} nud permanent")
+            inside.append(f"route add {_EVERYWHERE[family]} via {router}")
+        host.ip(*lines)
+        inner.ip(*inside)
+        host.set({"ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1"})
 
 
 _NODAD = {Family.V4: "", Family.V6: " nodad"}
@@ -144,6 +147,3 @@ _NODAD = {Family.V4: "", Family.V6: " nodad"}
 def _host(address: Address) -> str:
     family, _ = address
     return f"{address_text(*address)}/{family.bits}"
-
-
-__all__ = ["FINDING", "Fabric", "SpaceError"]

@@ -8,7 +8,7 @@ from enum import Enum
 
 from netpolicy.lab.ask import Question, Shape
 from netpolicy.lab.judge import FORWARD, INPUT, OUTPUT, Stop
-from netpolicy.lab.party import BRIDGE, Kind, Party
+from netpolicy.lab.party import BRIDGE, Kind, Party, is_local
 from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.packet.packets import SYN, Packet
 from netpolicy.packet.ports import PORTED, Protocol
@@ -167,7 +167,8 @@ def published(parties: Sequence[Party], containers: Sequence[Party]) -> Iterator
         receiver = nodes[container.host]
         for sender in parties:
             for pair in _between(sender, receiver) if sender is not receiver else ():
-                yield replace(pair, way=Way.PUBLISHED, hears=container)
+                if not is_local(pair.source):
+                    yield replace(pair, way=Way.PUBLISHED, hears=container)
 
 
 def contained(parties: Sequence[Party], containers: Sequence[Party]) -> Iterator[Pair]:
@@ -178,7 +179,7 @@ def contained(parties: Sequence[Party], containers: Sequence[Party]) -> Iterator
         masks = dict(reversed(host.cards[0].addresses))
         for receiver in parties:
             for pair in _between(container, receiver) if receiver is not host else ():
-                if pair.family in masks:
+                if pair.family in masks and not is_local(pair.destination):
                     seen = (pair.family, masks[pair.family])
                     yield replace(pair, way=Way.CONTAINED, card=host.cards[0].name, seen=seen)
 

@@ -8,6 +8,7 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 
 from netpolicy.dsl.syntax import Verb
+from netpolicy.packet.addresses import address_text
 from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.packet.grid import Atoms
 from netpolicy.packet.intervals import contains, size
@@ -65,6 +66,12 @@ def node_party(node: Node) -> Party:
     return Party(node.name, Kind.NODE, tuple(Card(one.name, one.addresses) for one in node.interfaces))
 
 
+def is_local(address: Address) -> bool:
+    """True for an address of the link alone, for which no router forwards."""
+    family, number = address
+    return family is Family.V6 and number >> 118 == 0xFE80 >> 6
+
+
 def strangers(policy: Policy, known: dict[Family, Atoms]) -> tuple[Party, ...]:
     """The named networks and the outside. An address belongs to the smallest network that holds it.
 
@@ -84,6 +91,18 @@ def virtual(policy: Policy) -> tuple[Address, ...]:
     """The addresses that nodes receive for and no node declares."""
     named = (one for each in policy.of(Verb.ALLOW, Verb.DENY) for one in each.whom.virtual)
     return tuple(sorted({(one.family, one.address) for one in named}))
+
+
+def silent(policy: Policy, known: dict[Family, Atoms], parties: Collection[Party]) -> tuple[str, ...]:
+    """Addresses that the policy tells apart and that no host can have: the first of each such set."""
+    found = []
+    for family in FAMILIES:
+        atoms = known[family]
+        heard = {atoms.number(number) for party in parties for _, (of, number) in party.addresses if of is family}
+        heard |= {atoms.number(number) for of, number in virtual(policy) if of is family}
+        firsts = {number: first for first, number in reversed(list(zip(atoms.firsts, atoms.numbers, strict=True)))}
+        found += [address_text(family, first) for number, first in sorted(firsts.items()) if number not in heard]
+    return tuple(found)
 
 
 def is_group(address: Address) -> bool:
@@ -115,7 +134,7 @@ def _told_apart(policy: Policy, family: Family, atoms: Atoms) -> Iterator[int]:
     met |= {atoms.number(one) for one in seen}
     for first, number in zip(atoms.firsts, atoms.numbers, strict=True):
         if number not in met:
-            usual = (_USUAL[family], *range(first, first + _TRIED))
+            usual = (*_USUAL[family], *range(first, first + _TRIED))
             fit = (one for one in usual if atoms.number(one) == number and _fits(family, one, taken))
             one = next(fit, None)
             if one is not None:
@@ -124,8 +143,8 @@ def _told_apart(policy: Policy, family: Family, atoms: Atoms) -> Iterator[int]:
     yield from sorted(seen)
 
 
-_USUAL = {Family.V4: 0xC00002FA, Family.V6: (0x20010DB8FFFF << 80) + 0xFA}
-"""Addresses for documentation (RFC 5737 and 3849)."""
+_USUAL = {Family.V4: (0xC00002FA,), Family.V6: ((0x20010DB8FFFF << 80) + 0xFA, (0xFE80 << 112) + 0xFA)}
+"""Addresses for documentation (RFC 5737 and 3849), and one of the link."""
 _TRIED = 600
 
 
@@ -136,11 +155,12 @@ def _fits(family: Family, address: int, taken: Collection[int]) -> bool:
 def _usable(family: Family, address: int) -> bool:
     """True for an address that a host can send from through a network."""
     one = IPv4Address(address) if family is Family.V4 else IPv6Address(address)
-    if one.is_multicast or one.is_loopback or one.is_unspecified or one.is_link_local:
+    if one.is_multicast or one.is_loopback or one.is_unspecified:
         return False
     if family is Family.V4:
         return address >> 24 not in (0, 127) and address >> 28 != 0xF
-    return address >> 32 != 0 and address >> 32 != 0xFFFF  # neither compatible with IPv4 nor mapped from it
+    # Neither compatible with IPv4 nor mapped from it, and not the anycast address of the routers of a link.
+    return address >> 32 not in (0, 0xFFFF) and address != 0xFE80 << 112
 
 
 def _home(policy: Policy, family: Family, address: int) -> str:

@@ -21,6 +21,14 @@ _MEMORY_INFO = 55
 _BUFFER = 1 << 24
 _HEARD = 160  # enough of a packet to find the number in what an error quotes
 _LOCAL = (errno.EPERM, errno.EACCES)
+# What the kernel says when its table of neighbours, one for all namespaces, is full.
+_FULL: dict[int | None, str] = dict.fromkeys(
+    (errno.EINVAL, errno.ENOBUFS), "; is the table of neighbours full (`net.ipv4.neigh.default`)?"
+)
+
+
+class LostError(Exception):
+    """Packets cannot be sent, or were not all heard: nothing can be said."""
 
 
 class Ear:
@@ -32,7 +40,10 @@ class Ear:
         self.protocol = protocol
         self.socket = socket.socket(_INET[family], socket.SOCK_RAW, protocol)
         self.socket.setblocking(False)
-        self.socket.setsockopt(socket.SOL_SOCKET, _RECEIVE_FORCE, _BUFFER)
+        try:
+            self.socket.setsockopt(socket.SOL_SOCKET, _RECEIVE_FORCE, _BUFFER)
+        except PermissionError:  # in a namespace of users, root may not exceed what all have
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
 
     def numbers(self) -> Iterator[int]:
         """The numbers of the probes that were heard, or answered, since it was asked last."""
@@ -112,7 +123,10 @@ class Post:
                 sendto(packet, to)
             except OSError as failure:
                 if failure.errno not in _LOCAL:
-                    raise
+                    why = (failure.strerror or "no reason given").lower()
+                    raise LostError(
+                        f"`{self.party}` cannot send to {to[0]}: {why}{_FULL.get(failure.errno, '')}"
+                    ) from None
 
     def close(self) -> None:
         """No socket is left."""

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from netpolicy.flow.model import NodeClass
-from netpolicy.lab.ask import edges, forwarded, free_ports
+from netpolicy.lab.ask import edges, forwarded, free_ports, unasked
 from netpolicy.lab.expect import Expecting
+from netpolicy.lab.explain import MOST, SPARE, Disagreement, Explaining
 from netpolicy.lab.fabric import Fabric
 from netpolicy.lab.judge import Judge
 from netpolicy.lab.load import Loader, Translation
 from netpolicy.lab.pairs import PORTS, Pair, beside, contained, plain, published, received, served, spoofed
-from netpolicy.lab.party import Kind, Party, container, is_group, node_party, strangers, virtual
+from netpolicy.lab.party import Kind, Party, container, is_group, node_party, silent, strangers, virtual
 from netpolicy.lab.post import Post
+from netpolicy.lab.space import SpaceError
 from netpolicy.lab.volley import Batch, Odd, Volley
 from netpolicy.node.backend import Backend
 from netpolicy.node.bundle import Bundle
@@ -25,8 +27,17 @@ from netpolicy.packet.packets import ICMP_OF
 from netpolicy.policy.model import Policy
 
 Progress = Callable[[int], object]
-Chosen = Callable[[Pair], bool]
+CARDS = 1_000
+"""The most interfaces of nodes and networks: a bridge of Linux has 1,024 ports."""
 _MOST_FILES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What of a cluster is rehearsed: pairs that `asks` says yes to, between parties that `takes` says yes to."""
+
+    takes: Callable[[Party], bool] = lambda _: True
+    asks: Callable[[Pair], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +50,17 @@ class Round:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What is to be asked of a cluster, and who takes part; `base` is the first of our source ports."""
+    """What is to be asked of a cluster, and who takes part; `base` is the first of our source ports.
+
+    `left_out` says what the policy speaks of and nobody can send.
+    """
 
     policy: Policy
     judge: Judge = field(repr=False)
     parties: tuple[Party, ...]
     rounds: tuple[Round, ...]
     base: int
+    left_out: tuple[str, ...] = ()
 
     @property
     def probes(self) -> int:
@@ -71,23 +86,41 @@ class Rehearsal:
         return {family: frozenset(numbers) for family, numbers in found.items()}
 
 
-def rehearsal(policy: Policy, classes: Sequence[NodeClass], chosen: Chosen = lambda _: True) -> Rehearsal:
-    """The packets that tell whether the rules of a cluster mean the policy; of the pairs that are `chosen` alone."""
+def rehearsal(policy: Policy, classes: Sequence[NodeClass], choice: Choice | None = None) -> Rehearsal:
+    """The packets that tell whether the rules of a cluster mean the policy; of what is chosen alone.
+
+    A SpaceError says that these are too many nodes for one machine.
+    """
+    choice = choice or Choice()
     judge = Judge(policy, classes)
     asked = {family: edges(policy, family) for family in FAMILIES}
-    base = free_ports([one for family in FAMILIES for one in asked[family]], PORTS)
+    base = free_ports([one for family in FAMILIES for one in asked[family]], PORTS + SPARE)
     expecting = Expecting(judge, asked, forwarded(policy, asked))
-    parties = [*(node_party(node) for node in policy.cluster.nodes), *strangers(policy, judge.known)]
+    everybody = [*(node_party(node) for node in policy.cluster.nodes), *strangers(policy, judge.known)]
+    # Whatever is forged comes from outside.
+    parties = [party for party in everybody if choice.takes(party) or party.kind is Kind.OUTSIDE]
+    if (cards := sum(len(party.cards) for party in parties)) > CARDS:
+        raise SpaceError(f"a rehearsal holds at most {CARDS:,} interfaces, and these are {cards:,}")
     containers = _containers(policy, parties)
     rounds = tuple(
         Round(batches, translation)
         for pairs, translation in _rounds(policy, parties, containers)
-        if (batches := tuple(expecting.batches(pair for pair in pairs if chosen(pair))))
+        if (batches := tuple(expecting.batches(filter(choice.asks, pairs))))
     )
     met = {party for one in rounds for batch in one.batches for party in batch.pair.parties}
     hosts = {party.host for party in met}
     taking = tuple(party for party in (*parties, *containers) if party in met or party.name in hosts)
-    return Rehearsal(policy, judge, taking, rounds, base)
+    left_out = tuple(_left_out(policy, judge, everybody))
+    return Rehearsal(policy, judge, taking, rounds, base, left_out)
+
+
+def _left_out(policy: Policy, judge: Judge, parties: Sequence[Party]) -> Iterator[str]:
+    if found := silent(policy, judge.known, parties):
+        yield f"no host can have such addresses as {', '.join(found)}"
+    for family in FAMILIES:
+        if numbers := unasked(policy, family):
+            said = ", ".join(str(number) for number in numbers)
+            yield f"no packet of IPv{family.value} protocols {said} can be sent alone and heard"
 
 
 def _rounds(
@@ -110,19 +143,37 @@ def _containers(policy: Policy, parties: Sequence[Party]) -> list[Party]:
     return [container(node, place) for place, node in enumerate(one for one in parties if one.judges)]
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a rehearsal with one backend: all that did not fare as the policy says, the first explained."""
+
+    backend: Backend
+    odd: tuple[Odd, ...] = field(repr=False)
+    explained: tuple[Disagreement, ...]
+
+
 def run(
     one: Rehearsal, bundles: Mapping[str, Bundle], backend: Backend, progress: Progress = lambda _: None
-) -> list[Odd]:
-    """What did not fare as the policy says in a cluster of namespaces, which is gone again.
+) -> Outcome:
+    """The packets have been sent in a cluster of namespaces, which is gone again.
 
-    A SpaceError says that it could not be made, a StoppedError that rules could not be applied.
+    A SpaceError says that it could not be made, a LostError that it could not be heard, a StoppedError that rules could
+    not be applied.
     """
     _may_open_many()
     received = [address for address in virtual(one.policy) if not is_group(address)]
     with Fabric(one.parties, received) as fabric, closing(Loader(fabric, backend)) as loader:
         loader.apply({party.name: bundles[party.name] for party in one.parties if party.judges})
         with Stage(one, fabric, loader) as stage:
-            return [odd for each in one.rounds for odd in stage.ask(each, progress)]
+            odd: list[Odd] = []
+            explained: list[Disagreement] = []
+            explaining = Explaining(one.judge, fabric, loader, bundles, stage.volley)
+            for each in one.rounds:
+                found = stage.ask(each, progress)
+                # Now, as the next round may translate addresses.
+                explained += [explaining.explain(other) for other in found[: max(MOST - len(explained), 0)]]
+                odd += found
+    return Outcome(backend, tuple(odd), tuple(explained))
 
 
 class Stage:

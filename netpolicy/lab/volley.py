@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from netpolicy.lab.ask import Question, Shape
 from netpolicy.lab.pairs import Pair, Way
 from netpolicy.lab.party import Party
-from netpolicy.lab.post import Ear, Post
+from netpolicy.lab.post import Ear, LostError, Post
 from netpolicy.lab.wire import FIRST, LAST, Frame, fragments, frame, header, pseudo
 from netpolicy.packet.family import Family
 
 QUIET = 0.1
 """How long, in seconds, all must be silent before silence is believed; one wait for all packets of a round."""
+_SOON = 0.01
 _TRIES = 3
 _TOGETHER = 2_000
 EITHER = 2
@@ -54,10 +55,6 @@ class Odd:
         return self.batch.questions[self.place]
 
 
-class LostError(Exception):
-    """A socket had no room for all that it was given: nothing can be said."""
-
-
 class Volley:
     """Rounds of packets between parties. All is over when nothing was heard for so many seconds (`quiet`)."""
 
@@ -67,6 +64,7 @@ class Volley:
         self.quiet = quiet
         self._next = FIRST
         self._frames: dict[tuple[Family, Way, int], list[Frame]] = {}
+        self._again: list[Batch] = []  # kept, as frames are known by the identity of their questions
         self._ears: dict[int, Ear] = {}
         self._watch = select.epoll()
         for post in posts.values():
@@ -101,6 +99,18 @@ class Volley:
         if any(ear.lost for ear in self._ears.values()):
             raise LostError("a socket had no room for all that it was given")
         return list(heard.odd())
+
+    def again(self, odd: Odd, source_port: int) -> None:
+        """The packet has been sent once more, from another port, so that it begins a connection of its own."""
+        pair, question = odd.batch.pair, odd.question
+        batch = Batch(pair, (question,), bytes(1), bytes([EITHER]))
+        self._number([batch])
+        self._frames[pair.family, pair.way, id(batch.questions)] = [
+            frame(pair.family, question, question.source_port or source_port)
+        ]
+        self._again.append(batch)
+        self._send(batch, [0])
+        self._hear(_Heard([batch], batch.first), _SOON)
 
     def _number(self, batches: Sequence[Batch]) -> int:
         first = self._next

@@ -1,0 +1,155 @@
+"""What `rehearse` plays: the rules of every node, the packets that are chosen, and how they fared."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from netpolicy.cli.node_rules import statements
+from netpolicy.diagnostic import error, has_errors
+from netpolicy.lab.able import unable
+from netpolicy.lab.apart import apart
+from netpolicy.lab.pairs import Pair
+from netpolicy.lab.party import Party
+from netpolicy.lab.post import LostError
+from netpolicy.lab.rehearse import Choice, Outcome, Rehearsal, rehearsal, run
+from netpolicy.lab.space import SpaceError
+from netpolicy.node.backend import Backend
+from netpolicy.node.bundle import Build, Bundle, bundle_of, class_digest
+from netpolicy.node.stopped import Ending, StoppedError
+from netpolicy.packet.addresses import AddressSet
+from netpolicy.pipeline import Pipeline
+from netpolicy.policy.cluster import Address
+from netpolicy.policy.identity import identity_of
+from netpolicy.policy.model import Policy
+from netpolicy.policy.question import Asking, Question
+from netpolicy.report.rehearsal import Played, Rehearsed, Told
+
+
+def rehearsed(pipeline: Pipeline, options: argparse.Namespace) -> tuple[Played, list[Rehearsed]]:
+    """What was asked and how it fared; a StoppedError tells why it could not be."""
+    policy = pipeline.policy
+    assert policy is not None
+    backends = [one for one in Backend if one.value in options.backend or not options.backend]
+    asked = _asked(pipeline, policy, options.only)
+    missing = unable(backends)
+    if missing:
+        raise StoppedError(Ending.UNUSABLE, *missing)
+    try:
+        one = rehearsal(policy, [plan.node_class for plan in pipeline.plans], _choice(asked))
+    except SpaceError as failure:
+        hint = "choose some of them with `--only`: nodes of a class are judged alike"
+        raise StoppedError(Ending.UNUSABLE, error("NP324", str(failure), hint=hint)) from None
+    if not one.probes:
+        hint = "name a role, a network or a node that the cluster has"
+        raise StoppedError(Ending.REFUSED, error("NP325", f"`{options.only}` is about nobody here", hint=hint))
+    bundles = _of_build(policy, options.build) if options.build else _compiled(pipeline, policy)
+    try:
+        with _progress(one.probes * len(backends), options) as progress:
+            outcomes = apart([partial(_run, one, bundles, backend) for backend in backends], progress)
+    except (SpaceError, LostError) as failure:
+        raise StoppedError(Ending.UNUSABLE, error("NP324", str(failure))) from None
+    return _played(policy, one), [_result(outcome) for outcome in outcomes]
+
+
+def _run(one: Rehearsal, bundles: dict[str, Bundle], backend: Backend, progress: Callable[[int], object]) -> Outcome:
+    return run(one, bundles, backend, progress)
+
+
+def _compiled(pipeline: Pipeline, policy: Policy) -> dict[str, Bundle]:
+    """The rules of every node, proved as any compile is."""
+    nodes = {node.name: node for node in policy.cluster.nodes}
+    texts = statements(policy)
+    bundles: dict[str, Bundle] = {}
+    for built, limits in pipeline.built():
+        wrong = [*(one for one in limits if has_errors([one])), *pipeline.proved(built)[1]]
+        if wrong:
+            raise StoppedError(Ending.REFUSED, *wrong)
+        digest = class_digest(built.files)
+        first: Bundle | None = None
+        for name in built.node_class.members:
+            identity = identity_of(policy.cluster, nodes[name], digest)
+            first = first or bundle_of(identity, built.files, texts)
+            bundles[name] = Bundle(identity, first.files, first.ruleset, texts)
+    return bundles
+
+
+def _of_build(policy: Policy, folder: str) -> dict[str, Bundle]:
+    """The rules of every node as a build has them."""
+    build = Build(Path(folder))
+    return {node.name: build.bundle(node.name) for node in policy.cluster.nodes}
+
+
+def _asked(pipeline: Pipeline, policy: Policy, only: str) -> tuple[Question, ...]:
+    """Who and whom `--only` names; nothing where it is not given."""
+    if not only:
+        return ()
+    asking = Asking(pipeline.files, policy.cluster, policy.egress)
+    asked, unfit = asking.read(f"{only} : any")
+    if has_errors(unfit):
+        if not has_errors(Asking(pipeline.files, policy.cluster, policy.egress).read(only)[1]):
+            hint = "leave out the `:` and what follows: every edge of every port is asked"
+            unfit = [error("NP325", "`--only` names who and whom alone", hint=hint)]
+        raise StoppedError(Ending.UNUSABLE, *unfit)
+    return asked
+
+
+def _choice(asked: Sequence[Question]) -> Choice:
+    """All, or what a question is about."""
+    if not asked:
+        return Choice()
+    sides = AddressSet.union_all(side.addresses for one in asked for side in (one.who, one.whom))
+    sides |= AddressSet.union_all(each.nodes for one in asked for each in one.whom.virtual)
+
+    def takes(party: Party) -> bool:
+        return any(address in sides for _, address in party.addresses)
+
+    def asks(pair: Pair) -> bool:
+        return any(
+            (pair.seen in one.who.addresses or pair.source in one.who.addresses) and _aims(one, pair) for one in asked
+        )
+
+    return Choice(takes, asks)
+
+
+def _aims(one: Question, pair: Pair) -> bool:
+    virtual: list[Address] = [(each.family, each.address) for each in one.whom.virtual]
+    return pair.destination in virtual or pair.via in one.whom.addresses or pair.destination in one.whom.addresses
+
+
+@contextmanager
+def _progress(total: int, options: argparse.Namespace) -> Iterator[Callable[[int], Any]]:
+    """A bar on a terminal."""
+    if options.quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit=" probes", leave=False, file=sys.stderr) as bar:
+        yield bar.update
+
+
+def _played(policy: Policy, one: Rehearsal) -> Played:
+    pairs: Counter[tuple[str, str]] = Counter()
+    for batch in one.batches:
+        pairs[_ends(batch.pair)] += len(batch)
+    nodes = sum(party.judges for party in one.parties)
+    return Played(policy.cluster.name, nodes, pairs, one.passing, one.left_out)
+
+
+def _result(outcome: Outcome) -> Rehearsed:
+    odd = Counter(_ends(each.batch.pair) for each in outcome.odd)
+    told = tuple(
+        Told(*_ends(each.pair), each.words, each.policy, each.kernel, each.finding) for each in outcome.explained
+    )
+    return Rehearsed(outcome.backend.value, odd, told)
+
+
+def _ends(pair: Pair) -> tuple[str, str]:
+    return str(pair.sender), str(pair.receiver)

@@ -1,0 +1,155 @@
+"""Says of a packet that did not fare as expected what each voice says of it, and which rule decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from netpolicy.diagnostic import Diagnostic, Label, error
+from netpolicy.dsl.syntax import Verb
+from netpolicy.lab.ask import Question, Shape
+from netpolicy.lab.fabric import Fabric
+from netpolicy.lab.judge import FORWARD, INPUT, OUTPUT, Judge, Stop
+from netpolicy.lab.load import Loader
+from netpolicy.lab.meter import Counted, counters, moved
+from netpolicy.lab.pairs import PORTS, Pair, Way
+from netpolicy.lab.volley import Odd, Volley
+from netpolicy.node.bundle import Bundle
+from netpolicy.packet.family import Family
+from netpolicy.packet.packets import Packet, describe
+from netpolicy.source import Source
+from netpolicy.targets.iptables import TARGET
+from netpolicy.targets.iptables.decide import Verdict
+from netpolicy.verify.prove import speaking
+
+MOST = 25
+"""More packets than these of a backend are counted, and not explained."""
+SPARE = 64
+"""Source ports for packets that are sent again."""
+_CHAINS = {INPUT: "NP-IN-", FORWARD: "NP-FWD-", OUTPUT: "NP-OUT-"}
+_VERDICTS = {Verdict.ALLOW: "lets it pass", Verdict.DROP: "drops it", Verdict.REJECT: "rejects it"}
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What is said of a packet where a node judges it: by the policy, by its rules as they are read, by counters."""
+
+    stop: Stop
+    policy: bool
+    decide: str
+    place: Label | None
+    met: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A packet that did not fare as the policy says. `kernel` says how it fared, `finding` tells all of it."""
+
+    pair: Pair
+    question: Question
+    words: str
+    policy: str
+    kernel: str
+    finding: Diagnostic
+
+
+class Explaining:
+    """Explains what a stage of loaded rules did."""
+
+    def __init__(
+        self, judge: Judge, fabric: Fabric, loader: Loader, bundles: Mapping[str, Bundle], volley: Volley
+    ) -> None:
+        self.judge, self.fabric, self.loader, self.bundles, self.volley = judge, fabric, loader, bundles, volley
+        self._sent = 0
+
+    def explain(self, odd: Odd) -> Disagreement:
+        """All that can be said of a packet; it is sent once more, and rules that count it are seen."""
+        pair, question = odd.batch.pair, odd.question
+        stops = list(pair.stops(question, self.volley.base))
+        met = self._met(odd, stops)
+        voices = tuple(self._voice(stop, met.get(stop.node, ())) for stop in stops)
+        policy, kernel = _policy(odd), _kernel(odd)
+        packet = stops[0].packet if stops else Packet(*pair.source, pair.destination[1], question.protocol)
+        finding = self._finding(odd, packet, voices, policy, kernel)
+        return Disagreement(pair, question, packet_words(packet, question, pair.way), policy, kernel, finding)
+
+    def _voice(self, stop: Stop, met: tuple[Counted, ...]) -> Voice:
+        bundle = self.bundles[stop.node]
+        files = {name: Source(f"nodes/{stop.node}/{name}", text) for name, text in bundle.files.items()}
+        decision = TARGET.decide(bundle.ruleset, stop.packet)
+        place = TARGET.deciding(bundle.ruleset, stop.packet, files)
+        verdict = _VERDICTS[decision.verdict]
+        label = None if place is None else Label(place, f"this rule {verdict}, as it is read")
+        own = (one for one in met if one.chain.startswith(_CHAINS[stop.hook]) and not one.leads_on)
+        texts = tuple(dict.fromkeys(one.text for one in own))
+        return Voice(stop, bool(self.judge.admits(stop)), verdict, label, texts)
+
+    def _met(self, odd: Odd, stops: list[Stop]) -> dict[str, tuple[Counted, ...]]:
+        """The rules of each node that count the packet when it comes again, from another port."""
+        nodes = list(dict.fromkeys(stop.node for stop in stops))
+        family = odd.batch.pair.family
+        before = {name: self._counters(name, family) for name in nodes}
+        self._sent = (self._sent + 1) % SPARE
+        self.volley.again(odd, self.volley.base + PORTS + self._sent)
+        return {name: tuple(moved(before[name], self._counters(name, family))) for name in nodes}
+
+    def _counters(self, name: str, family: Family) -> tuple[Counted, ...]:
+        party = self.fabric.node(name)
+        return counters(self.loader.host(party), self.fabric.spaces[party], self.loader.backend, family)
+
+    def _finding(self, odd: Odd, packet: Packet, voices: tuple[Voice, ...], policy: str, kernel: str) -> Diagnostic:
+        pair, wanted = odd.batch.pair, bool(odd.batch.arrives[odd.place])
+        code, does, verb = "NP323", "answers otherwise than the policy says", Verb.ALLOW
+        if odd.arrived and not wanted:
+            code, does, verb = "NP321", "lets pass what the policy does not", Verb.DENY
+        elif wanted and not odd.arrived:
+            code, does = "NP322", "refuses what the policy lets pass"
+        words = packet_words(packet, odd.question, pair.way)
+        message = f"{self.loader.backend.value} {does}: `{pair.sender}` -> `{pair.receiver}`, {words}"
+        labels = [voice.place for voice in voices if voice.place is not None and (voice.met or not voice.policy)]
+        said = "this deny forbids it" if verb is Verb.DENY else "this allow asks for it"
+        spans = (statement.span for statement in speaking(self.judge.policy, verb, packet))
+        labels += [Label(span, said) for span in spans if span is not None]
+        notes = [f"policy: {policy}", f"kernel: {kernel}", *_notes(voices)]
+        return error(code, message, *labels, hint=_hint(voices, odd), notes=notes)
+
+
+def packet_words(packet: Packet, question: Question, way: Way) -> str:
+    """The packet on one line, and what is unusual about how it comes."""
+    plain = describe(replace(packet, in_interface="", out_interface=""))
+    shape = [] if question.shape is Shape.FIRST else [question.shape.value]
+    return ", ".join([plain, *shape, *([way.value] if way.value else [])])
+
+
+def _policy(odd: Odd) -> str:
+    if odd.batch.arrives[odd.place]:
+        return "it arrives, and is answered" if odd.batch.answered[odd.place] == 1 else "it arrives"
+    return {0: "it is dropped", 1: "it is rejected"}.get(odd.batch.answered[odd.place], "it does not arrive")
+
+
+def _kernel(odd: Odd) -> str:
+    if odd.arrived:
+        return "it arrived, and was answered" if odd.answered else "it arrived, and no answer came back"
+    return "it was rejected" if odd.answered else "it did not arrive"
+
+
+def _notes(voices: tuple[Voice, ...]) -> Iterator[str]:
+    """Each place where rules judge it; those that let all pass without a rule are left out."""
+    for one in voices:
+        passes = one.decide == _VERDICTS[Verdict.ALLOW]
+        if one.policy and passes and not one.met:
+            continue
+        said = "lets it pass" if one.policy else "refuses it"
+        yield f"{one.stop.hook} of `{one.stop.node}`: the policy {said}; whoever reads the rules {one.decide}"
+        if not one.met:
+            yield f"{one.stop.hook} of `{one.stop.node}`: no rule of ours counted it"
+        yield from (f"{one.stop.hook} of `{one.stop.node}`: counted by `{text}`" for text in one.met)
+
+
+def _hint(voices: tuple[Voice, ...], odd: Odd) -> str:
+    passes = all(one.decide == _VERDICTS[Verdict.ALLOW] for one in voices)
+    if passes is not odd.arrived:
+        return "the kernel does not do what its rules say, as netpolicy reads them: report it with all of this"
+    if passes is bool(odd.batch.arrives[odd.place]):
+        return "the rules say what the policy says; what else is between the two?"
+    return "the rules do not say what the policy says: compile the cluster again, or report it"
