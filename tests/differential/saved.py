@@ -29,7 +29,7 @@ def written(case: Case, found: Disagreement) -> str:
     lines = [str(found), f"sets: {'inline' if case.inline else 'ipset'}"]
     lines.append("again: put this into tests/kernel/disagreements/, then `pytest tests/kernel/test_differential.py`")
     files = [f"== {name} ==\n{text}" for name, text in case.texts.items()]
-    return "\n".join([*lines, "", *files])
+    return "\n".join([*lines, "", "".join(files)])
 
 
 def parsed(text: str) -> Saved:

@@ -84,8 +84,9 @@ def _at_odds(asked: Rehearsal, voices: Voices) -> Iterator[tuple[Batch, int]]:
     """The packets of which the specification, the meaning and `decide` do not all say the same."""
     for batch in asked.batches:
         for place in range(len(batch)):
-            arrives, answered, verdict = batch.arrives[place], batch.answered[place], voices.decided(batch, place)
-            said = {bool(arrives), voices.wanted(batch, place), verdict is Verdict.ALLOW}
+            arrives, answered = batch.arrives[place], batch.answered[place]
+            wanted, verdict = voices.say(batch, place)
+            said = {bool(arrives), wanted, verdict is Verdict.ALLOW}
             refused = answered in (EITHER, verdict is Verdict.REJECT)
             if len(said) > 1 or not (arrives or refused):
                 yield batch, place

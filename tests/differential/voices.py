@@ -45,20 +45,21 @@ class Voices:
             ruling = self.specification.deciding(stop.node, stop.packet)
             yield Heard(stop, ruling, decide(self.loaded[stop.node], stop.packet))
 
-    def wanted(self, batch: Batch, place: int) -> bool:
-        """True where the packet arrives, by the specification."""
-        found = batch.questions[place].shape is not Shape.LONE_FRAGMENT
-        for stop in batch.pair.stops(batch.questions[place], self.base):
-            found = found and self.specification.admits(stop.node, stop.packet)
-        return found
+    def say(self, batch: Batch, place: int) -> tuple[bool, Verdict]:
+        """Whether the packet arrives by the specification, and what becomes of it by its rules.
 
-    def decided(self, batch: Batch, place: int) -> Verdict:
-        """What becomes of the packet, by its rules; a later fragment alone waits for the other part for ever."""
+        Later fragments alone wait for the other part for ever.
+        """
+        lone = batch.questions[place].shape is Shape.LONE_FRAGMENT
+        wanted, verdict = not lone, Verdict.DROP if lone else Verdict.ALLOW
+        stopped = False
         for stop in batch.pair.stops(batch.questions[place], self.base):
-            verdict = decide(self.loaded[stop.node], stop.packet).verdict
-            if verdict is not Verdict.ALLOW:
-                return verdict
-        return Verdict.DROP if batch.questions[place].shape is Shape.LONE_FRAGMENT else Verdict.ALLOW
+            wanted = wanted and self.specification.admits(stop.node, stop.packet)
+            if not stopped:
+                here = decide(self.loaded[stop.node], stop.packet).verdict
+                stopped = here is not Verdict.ALLOW
+                verdict = here if stopped else verdict
+        return wanted, verdict
 
 
 def in_words(stop: Stop, base: int) -> str:

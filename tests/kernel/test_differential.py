@@ -6,14 +6,19 @@ Real packets between random clusters, on both backends: the specification, the m
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 
 from netpolicy.lab.pairs import Way
+from netpolicy.lab.rehearse import rehearsal
+from netpolicy.node.backend import Backend
+from tests.compiling import compiled
 from tests.differential.agree import agreed
 from tests.differential.case import Case, cases
+from tests.differential.loading import odd_of
 from tests.differential.saved import FOLDER, parsed
 from tests.differential.tally import Tally
 from tests.differential.trial import tried
@@ -46,3 +51,45 @@ def test_a_disagreement_stays_away(path: Path) -> None:
     assert not trial.disagreements, str(trial.disagreements[0])
     assert trial.packets.issuperset(saved.packets), "the packet is not asked any more"
     assert saved.packets
+
+
+POLICY = """
+policy small "one of each kind of rule"
+role dea, mysql
+forwarded service apps = tcp 8080
+option egress = enforced
+allow dea -> mysql : tcp 3306-3307, udp 53
+allow outside -> dea : apps
+deny dea -> mysql@eth1 : udp 53
+""".lstrip()
+CLUSTER = """
+cluster: small
+policy: ./policy.netpol
+nodes:
+  dea[1-2]: {roles: [dea], interfaces: {eth0: ["10.0.0.[1-2]", "2001:db8::[1-2]"]}}
+  mysql: {roles: [mysql], interfaces: {eth0: ["10.0.0.3", "2001:db8::3"], eth1: [203.0.113.3]}}
+""".lstrip()
+WRONG = {
+    "a widened port": (r"--dport 3306:3307", "--dport 3306:3308"),
+    "source and destination swapped": (r"(-A NP-IN\S+ .*--match-set np\S+) src", r"\1 dst"),
+    "a lost refusal of what comes in": (r"(-A NP-IN-[0-9a-f]+ -m comment --comment np:default -j) DROP", r"\1 RETURN"),
+    "a lost deny": (r"-A NP-.* -p udp .*-j DROP\n", ""),
+    "a lost way out": (r"-A NP-OUT.* -p udp .*--comment np:[0-9a-f]{8} -j RETURN\n", ""),
+    "any port of a container": (r" -m conntrack --ctorigdstport \d+", ""),
+    "a lost member of a set": (r"\nadd .*", ""),
+}
+
+
+@pytest.mark.parametrize("backend", Backend)
+@pytest.mark.parametrize("wrong", WRONG)
+def test_packets_alone_notice(wrong: str, backend: Backend) -> None:
+    pattern, instead = WRONG[wrong]
+    pipeline = compiled({"cluster.yaml": CLUSTER, "policy.netpol": POLICY})
+    assert pipeline.policy is not None
+    built = [one for one, _ in pipeline.built()]
+    whole = rehearsal(pipeline.policy, [one.node_class for one in built])
+    files = {node: one.files for one in built for node in one.node_class.members}
+    assert odd_of(whole, files, backend) == []
+    changed = {node: {name: re.sub(pattern, instead, text) for name, text in of.items()} for node, of in files.items()}
+    assert changed != files
+    assert odd_of(whole, changed, backend)
