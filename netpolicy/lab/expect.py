@@ -177,7 +177,10 @@ class Expecting:
         answered = (row.answers if alone else row.either) & arrives * _BOTH
         if self.policy.refuse is Refuse.REJECT:
             refused = arrives ^ _number(1 for _ in row.questions)
-            answered |= (row.told if pair.way is Way.PLAIN else row.either) & refused * _BOTH
+            # An answer for an address that no node declares would come from a node without it.
+            silent = pair.way is Way.RECEIVED and not pair.sender.judges
+            told = 0 if silent else row.told if pair.way is Way.PLAIN else row.either
+            answered |= told & refused * _BOTH
         return answered
 
     def _row_of_strays(self, family: Family, usual: tuple[tuple[int, int], ...]) -> Row:

@@ -45,7 +45,7 @@ def parsed(text: str) -> Saved:
         raise ValueError(f"the text has no part {lacking}") from None
 
 
-def save(text: str, folder: Path = FOLDER) -> Path:
+def save(text: str, folder: Path) -> Path:
     """The text is in the folder, by a name of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"found-{hashlib.sha256(text.encode()).hexdigest()[:8]}.txt"

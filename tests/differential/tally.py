@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Counts; packets are those of all backends. `fates` counts what was to pass and what was not, by way."""
+    """Counts; packets are those of all backends, `rulesets` such as came without a policy.
+
+    `fates` counts what was to pass and what was not, by way.
+    """
 
     policies: int = 0
+    rulesets: int = 0
     rules: int = 0
     packets: int = 0
     passing: int = 0
@@ -20,6 +24,7 @@ class Tally:
     def __add__(self, other: Tally) -> Tally:
         return Tally(
             self.policies + other.policies,
+            self.rulesets + other.rulesets,
             self.rules + other.rules,
             self.packets + other.packets,
             self.passing + other.passing,
@@ -29,7 +34,10 @@ class Tally:
 
     def __str__(self) -> str:
         share = 100 * self.passing / self.packets if self.packets else 0
-        return (
-            f"{self.policies:,} policies, {self.rules:,} rules, {self.packets:,} packets ({share:.0f} % passing), "
-            f"{self.disagreements:,} disagreements"
+        drawn = (
+            f"{self.policies:,} policies, {self.rulesets:,} rulesets"
+            if self.rulesets
+            else f"{self.policies:,} policies"
         )
+        asked = f"{self.rules:,} rules, {self.packets:,} packets ({share:.0f} % passing)"
+        return f"{drawn}, {asked}, {self.disagreements:,} disagreements"

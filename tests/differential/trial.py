@@ -77,7 +77,14 @@ def _tally(asked: Rehearsal, backends: int, rules: int, disagreements: int) -> T
         passing = sum(batch.arrives)
         fates[batch.pair.way.name, True] += passing * backends
         fates[batch.pair.way.name, False] += (len(batch) - passing) * backends
-    return Tally(1, rules, asked.probes * backends, asked.passing * backends, disagreements, fates)
+    return Tally(
+        policies=1,
+        rules=rules,
+        packets=asked.probes * backends,
+        passing=asked.passing * backends,
+        disagreements=disagreements,
+        fates=fates,
+    )
 
 
 def _at_odds(asked: Rehearsal, voices: Voices) -> Iterator[tuple[Batch, int]]:

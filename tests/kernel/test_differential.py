@@ -58,6 +58,8 @@ policy small "one of each kind of rule"
 role dea, mysql
 forwarded service apps = tcp 8080
 option egress = enforced
+option refuse = reject
+allow outside -> mysql@10.0.0.200 : tcp 80
 allow dea -> mysql : tcp 3306-3307, udp 53
 allow outside -> dea : apps
 deny dea -> mysql@eth1 : udp 53
@@ -72,8 +74,12 @@ nodes:
 WRONG = {
     "a widened port": (r"--dport 3306:3307", "--dport 3306:3308"),
     "source and destination swapped": (r"(-A NP-IN\S+ .*--match-set np\S+) src", r"\1 dst"),
-    "a lost refusal of what comes in": (r"(-A NP-IN-[0-9a-f]+ -m comment --comment np:default -j) DROP", r"\1 RETURN"),
-    "a lost deny": (r"-A NP-.* -p udp .*-j DROP\n", ""),
+    "a lost refusal of what comes in": (
+        r"(-A NP-IN-[0-9a-f]+ -m comment --comment np:default) -g \S+-refuse",
+        r"\1 -j RETURN",
+    ),
+    "a lost deny": (r"-A NP-.* -p udp .*-g \S+-refuse\n", ""),
+    "a refusal for an address of nobody": (r"(-A NP-IN-[0-9a-f]+-virtual .*-j) DROP", r"\1 REJECT"),
     "a lost way out": (r"-A NP-OUT.* -p udp .*--comment np:[0-9a-f]{8} -j RETURN\n", ""),
     "any port of a container": (r" -m conntrack --ctorigdstport \d+", ""),
     "a lost member of a set": (r"\nadd .*", ""),

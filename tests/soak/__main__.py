@@ -15,9 +15,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from tests.differential.saved import FOLDER, save
+from tests.differential.saved import save
 from tests.differential.tally import Tally
-from tests.soak.worker import Told, work
+from tests.soak.worker import Text, Told, work
 
 PROCESSES = 2
 APART = 1 << 20
@@ -29,7 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=random.randrange(APART))
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where disagreements are saved")
+    parser.add_argument("--folder", type=Path, help="where to save disagreements, not where tests replay them")
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}", file=sys.stderr, flush=True)
     began = time.monotonic()
@@ -38,7 +38,7 @@ def main() -> int:
     return 1 if broken or total.disagreements or not total.packets else 0
 
 
-def _soak(first_seed: int, began: float, until: float, folder: Path) -> tuple[Tally, bool]:
+def _soak(first_seed: int, began: float, until: float, folder: Path | None) -> tuple[Tally, bool]:
     context = multiprocessing.get_context("spawn")
     said: multiprocessing.Queue[Told] = context.Queue()
     workers = [context.Process(target=work, args=(first_seed + APART * one, until, said)) for one in range(PROCESSES)]
@@ -55,9 +55,9 @@ def _soak(first_seed: int, began: float, until: float, folder: Path) -> tuple[Ta
         match told:
             case Tally():
                 total += told
-            case str():
+            case Text(words, home):
                 total = replace(total, disagreements=total.disagreements + 1)
-                print(f"\n{told}\nsaved as {save(told, folder)}", file=sys.stderr, flush=True)
+                print(f"\n{words}\nsaved as {save(words, folder or home)}", file=sys.stderr, flush=True)
             case Exception():
                 print(f"\n{told}", file=sys.stderr, flush=True)
                 broken = True

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hypothesis.strategies import SearchStrategy
 
 from tests.differential.agree import agreed
 from tests.differential.case import cases
+from tests.differential.saved import FOLDER
 from tests.differential.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Draws cases, and tries one: what was asked, or a DisagreementError whose words are the text to save."""
+    """Draws cases, and tries one: what was asked, or a DisagreementError whose words are the text to save.
+
+    Texts are saved in `folder`, where a test tries them again.
+    """
 
     name: str
     cases: SearchStrategy[Any]
     agreed: Callable[[Any], Tally]
+    folder: Path
 
 
-SOURCES = (Source("policies", cases(), agreed),)
+SOURCES = (Source("policies", cases(), agreed, FOLDER),)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.queues import Queue
+from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.errors import Flaky
@@ -17,8 +19,17 @@ from tests.soak.sources import SOURCES, Source
 EXAMPLES = 50
 """Cases of a source before the next one has its turn; a disagreement ends them."""
 
-Told = Tally | str | Exception | None
-"""What a worker tells: counts, the text of a disagreement, that it could not go on, that it has ended."""
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A disagreement, and where it belongs."""
+
+    words: str
+    folder: Path
+
+
+Told = Tally | Text | Exception | None
+"""What a worker tells: counts, a disagreement, that it could not go on, that it has ended."""
 
 
 class BrokenError(Exception):
@@ -32,7 +43,7 @@ def work(first_seed: int, until: float, said: Queue[Told]) -> None:
         while time.monotonic() < until:
             for source in SOURCES:
                 for text in tried(source, number, until, said.put):
-                    said.put(text)
+                    said.put(Text(text, source.folder))
             number += 1
     except Exception:
         said.put(BrokenError(traceback.format_exc()))

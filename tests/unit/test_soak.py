@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from netpolicy.node.backend import Backend
 from tests.differential.agree import DisagreementError
 from tests.differential.case import Case
-from tests.differential.saved import parsed, written
+from tests.differential.saved import FOLDER, parsed, written
 from tests.differential.tally import Tally
 from tests.differential.trial import Disagreement
 from tests.soak.sources import Source
@@ -22,28 +22,29 @@ def _agreed(number: int) -> Tally:
 
 def test_a_disagreement_is_made_small() -> None:
     told: list[Tally] = []
-    assert tried(Source("numbers", st.integers(0, 1_000), _agreed), 1, time.monotonic() + 60, told.append) == [
+    assert tried(Source("numbers", st.integers(0, 1_000), _agreed, FOLDER), 1, time.monotonic() + 60, told.append) == [
         "10 is too much"
     ]
 
 
 def test_where_all_agree_everything_is_counted() -> None:
     told: list[Tally] = []
-    assert tried(Source("numbers", st.integers(0, 9), _agreed), 1, time.monotonic() + 60, told.append) == []
+    assert tried(Source("numbers", st.integers(0, 9), _agreed, FOLDER), 1, time.monotonic() + 60, told.append) == []
     assert sum(told, Tally()).packets == len(told) > 1
 
 
 def test_nothing_is_tried_when_the_time_is_over() -> None:
     told: list[Tally] = []
-    assert tried(Source("numbers", st.integers(0, 1_000), _agreed), 1, time.monotonic() - 1, told.append) == []
+    assert tried(Source("numbers", st.integers(0, 1_000), _agreed, FOLDER), 1, time.monotonic() - 1, told.append) == []
     assert told == []
 
 
 def test_sums_of_counts() -> None:
-    one = Tally(1, 20, 300, 120)
+    one = Tally(policies=1, rules=20, packets=300, passing=120)
     assert (
         str(one + one + Tally(disagreements=1)) == "2 policies, 40 rules, 600 packets (40 % passing), 1 disagreements"
     )
+    assert str(one + Tally(rulesets=3)).startswith("1 policies, 3 rulesets, 20 rules")
     assert EXAMPLES > 1
 
 
