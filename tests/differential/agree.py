@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tests.differential.case import Case
+from tests.differential.loading import RefusedError
 from tests.differential.saved import written
 from tests.differential.tally import Tally
-from tests.differential.trial import tried
+from tests.differential.trial import Disagreement, tried
 
 
 class DisagreementError(AssertionError):
@@ -14,7 +15,11 @@ class DisagreementError(AssertionError):
 
 def agreed(case: Case) -> Tally:
     """What was asked of the case, of which all voices agree."""
-    trial = tried(case)
+    try:
+        trial = tried(case)
+    except RefusedError as refused:
+        told = Disagreement(refused.backend, (("backend", refused.backend.value), ("tool", str(refused))))
+        raise DisagreementError(written(case, told)) from None
     if trial.disagreements:
         raise DisagreementError(written(case, trial.disagreements[0]))
     return trial.tally

@@ -38,9 +38,11 @@ def parsed(text: str) -> Saved:
     files = dict(zip(parts[::2], parts[1::2], strict=True))
     pairs = [line.split(": ", 1) for line in head.splitlines() if ": " in line]
     told = {name: [words for of, words in pairs if of == name] for name, _ in pairs}
+    if not {"packet", "tool"} & set(told):
+        raise ValueError("the text names neither a packet nor a tool")
     try:
         case = Case(files["policy.netpol"], files["cluster.yaml"], told["sets"] == ["inline"])
-        return Saved(case, tuple(Backend(one) for one in told["backend"]), tuple(told["packet"]))
+        return Saved(case, tuple(Backend(one) for one in told["backend"]), tuple(told.get("packet", ())))
     except KeyError as lacking:
         raise ValueError(f"the text has no part {lacking}") from None
 

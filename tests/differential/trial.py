@@ -65,8 +65,8 @@ def tried(case: Case, backends: Sequence[Backend] = tuple(Backend), most: int | 
     files = {node: one.files for one in built for node in one.node_class.members}
     at_odds = list(_at_odds(asked, voices))
     found: list[Disagreement] = []
-    for backend in backends:
-        found += _disagreements(backend, voices, at_odds, odd_of(asked, files, backend))
+    for backend, odd in odd_of(asked, files, backends):
+        found += _disagreements(backend, voices, at_odds, odd)
     rules = sum(text.count("\n-A ") for one in built for text in one.files.values())
     return Trial(_tally(asked, len(backends), rules, len(found)), tuple(found), asked)
 

@@ -50,7 +50,6 @@ def test_a_disagreement_stays_away(path: Path) -> None:
     trial = tried(saved.case, saved.backends, most=None)
     assert not trial.disagreements, str(trial.disagreements[0])
     assert trial.packets.issuperset(saved.packets), "the packet is not asked any more"
-    assert saved.packets
 
 
 POLICY = """
@@ -95,7 +94,7 @@ def test_packets_alone_notice(wrong: str, backend: Backend) -> None:
     built = [one for one, _ in pipeline.built()]
     whole = rehearsal(pipeline.policy, [one.node_class for one in built])
     files = {node: one.files for one in built for node in one.node_class.members}
-    assert odd_of(whole, files, backend) == []
+    assert odd_of(whole, files, [backend]) == [(backend, [])]
     changed = {node: {name: re.sub(pattern, instead, text) for name, text in of.items()} for node, of in files.items()}
     assert changed != files
-    assert odd_of(whole, changed, backend)
+    assert odd_of(whole, changed, [backend])[0][1]
