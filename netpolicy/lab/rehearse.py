@@ -201,7 +201,9 @@ class Stage:
         self._opened.close()
 
     def ask(self, one: Round, progress: Progress) -> list[Odd]:
-        """What of a round did not fare as expected."""
+        """What of a round did not fare as expected. What was asked before is forgotten, or this may seem its answer."""
+        for space in self.fabric.spaces.values():
+            space.forget()
         if one.translation is not None:
             for inner in self.fabric.parties:
                 if inner.host:
