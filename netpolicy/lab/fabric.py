@@ -59,6 +59,11 @@ class Fabric:
         for space in spaces:
             space.close()
 
+    @property
+    def lost(self) -> int:
+        """Packets that were lost so far between the parties."""
+        return sum(space.lost for space in [*self.spaces.values(), *([self._switch] if self._switch else [])])
+
     def node(self, name: str) -> Party:
         """The node of that name."""
         return next(party for party in self.parties if party.kind is Kind.NODE and party.name == name)

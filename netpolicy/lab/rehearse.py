@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from netpolicy.flow.model import NodeClass
+from netpolicy.lab import control
 from netpolicy.lab.ask import edges, forwarded, free_ports, unasked
 from netpolicy.lab.expect import Expecting
 from netpolicy.lab.explain import MOST, SPARE, Disagreement, Explaining
@@ -17,7 +18,7 @@ from netpolicy.lab.judge import Judge
 from netpolicy.lab.load import Loader, Translation
 from netpolicy.lab.pairs import PORTS, Pair, beside, contained, plain, published, received, served, spoofed
 from netpolicy.lab.party import Kind, Party, container, is_group, node_party, silent, strangers, virtual
-from netpolicy.lab.post import Post
+from netpolicy.lab.post import LostError, Post
 from netpolicy.lab.volley import Batch, Odd, Volley
 from netpolicy.node.backend import Backend
 from netpolicy.node.bundle import Bundle
@@ -80,7 +81,7 @@ def rehearsal(policy: Policy, classes: Sequence[NodeClass], chosen: Chosen = lam
     """The packets that tell whether the rules of a cluster mean the policy; of the pairs that are `chosen` alone."""
     judge = Judge(policy, classes)
     asked = {family: edges(policy, family) for family in FAMILIES}
-    base = free_ports([one for family in FAMILIES for one in asked[family]], PORTS + SPARE)
+    base = free_ports([one for family in FAMILIES for one in asked[family]], PORTS + SPARE + control.SPARE)
     expecting = Expecting(judge, asked, forwarded(policy, asked))
     parties = [*(node_party(node) for node in policy.cluster.nodes), *strangers(policy, judge.known)]
     containers = _containers(policy, parties)
@@ -145,8 +146,9 @@ def run(
     _may_open_many()
     received = [address for address in virtual(one.policy) if not is_group(address)]
     with Fabric(one.parties, received) as fabric, closing(Loader(fabric, backend)) as loader:
-        loader.apply({party.name: bundles[party.name] for party in one.parties if party.judges})
         with Stage(one, fabric, loader) as stage:
+            stage.control(one)
+            loader.apply({party.name: bundles[party.name] for party in one.parties if party.judges})
             odd: list[Odd] = []
             explained: list[Disagreement] = []
             explaining = Explaining(one.judge, fabric, loader, bundles, stage.volley)
@@ -159,7 +161,7 @@ def run(
 
 
 class Stage:
-    """A cluster whose rules are in force, and the sockets of all parties."""
+    """A cluster, and the sockets of all parties."""
 
     def __init__(self, one: Rehearsal, fabric: Fabric, loader: Loader) -> None:
         self.fabric, self.loader = fabric, loader
@@ -182,13 +184,33 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
+    def control(self, one: Rehearsal) -> None:
+        """Every way of the rehearsal has been seen to be open, as long as no rules are in force; else a LostError."""
+        for each in one.rounds:
+            self._translate(each)
+            batches = tuple(control.control(each.batches, one.base + PORTS + SPARE))
+            control.require_open(self.volley.run(batches))
+        if any(each.translation for each in one.rounds):
+            for host, _ in self._hosts():
+                self.loader.untranslate(host)
+
     def ask(self, one: Round, progress: Progress) -> list[Odd]:
-        """What of a round did not fare as expected."""
+        """What of a round did not fare as expected; a LostError, where packets were lost that may have passed."""
+        self._translate(one)
+        before = self.fabric.lost
+        odd = self.volley.run(one.batches, progress)
+        if lost := self.fabric.lost - before:
+            raise LostError(f"{lost:,} packets were lost on their way: repeat it while the machine does less")
+        return odd
+
+    def _translate(self, one: Round) -> None:
         if one.translation is not None:
-            for inner in self.fabric.parties:
-                if inner.host:
-                    self.loader.translate(self.fabric.node(inner.host), inner, one.translation)
-        return self.volley.run(one.batches, progress)
+            for host, inner in self._hosts():
+                self.loader.translate(host, inner, one.translation)
+
+    def _hosts(self) -> Iterator[tuple[Party, Party]]:
+        """The nodes that have a container, with it."""
+        return ((self.fabric.node(inner.host), inner) for inner in self.fabric.parties if inner.host)
 
 
 def _may_open_many() -> None:

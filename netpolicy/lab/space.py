@@ -40,6 +40,7 @@ SETTINGS = {
 }
 _NEW_NETWORK = 0x40000000  # os.unshare came with Python 3.12
 _RUNAWAY = 120.0
+_IN_DROPPED, _OUT_DROPPED = 3, 11  # columns of /proc/net/dev
 
 
 class SpaceError(Exception):
@@ -79,6 +80,19 @@ class Space:
                 path = Path("/proc/sys/net", name)
                 if path.exists():
                     path.write_text(value, encoding="ascii")
+
+    @property
+    def lost(self) -> int:
+        """Packets that were lost here so far, and that no rule refused: at interfaces, and by connection tracking."""
+        with inside(self):
+            own = Path("/proc/thread-self/net")
+            lines = [line.partition(":")[2].split() for line in own.joinpath("dev").read_text("ascii").splitlines()]
+            found = sum(int(line[_IN_DROPPED]) + int(line[_OUT_DROPPED]) for line in lines if line and line[0].isdigit())
+            tracking = own / "stat" / "nf_conntrack"
+            if tracking.exists():
+                names, *rows = [line.split() for line in tracking.read_text("ascii").splitlines()]
+                found += sum(int(row[names.index("drop")], 16) for row in rows)
+        return found
 
     def close(self) -> None:
         """The namespace goes, with all that is in it."""
