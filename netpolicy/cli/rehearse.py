@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from netpolicy.pipeline import Pipeline
 
 SUMMARY = "try the rules of a cluster with real packets"
-EXAMPLES = ("netpolicy rehearse cluster.yaml", "netpolicy rehearse cluster.yaml --only 'web -> db'")
+EXAMPLES = ("netpolicy rehearse cluster.yaml", "netpolicy rehearse cluster.yaml --only 'dea -> mysql'")
 BACKENDS = ("iptables-legacy", "iptables-nft")
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from netpolicy.lab.fabric import Fabric
@@ -18,7 +19,7 @@ from netpolicy.node.apply import Choices, apply
 from netpolicy.node.backend import Backend
 from netpolicy.node.bundle import Bundle
 from netpolicy.node.host import Host
-from netpolicy.node.journal import Journal
+from netpolicy.node.journal import Applied, Attempt, Journal, Phase, Record
 from netpolicy.node.legacy import BackendUnavailableError
 from netpolicy.packet.addresses import address_text
 from netpolicy.packet.family import FAMILIES, Family
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from netpolicy.node.legacy import Voice
 
 _WORKERS = 4
+_NAME = 100
 _PORTED = ("tcp", "udp")
 
 
@@ -50,23 +52,58 @@ class LabHost(Host):
         raise BackendUnavailableError("a rehearsal hears the packets instead", "")
 
 
+class LabJournal(Journal):
+    """A journal that nobody needs when the rehearsal is over, however it ends: it is on no disk."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+        self._record = self._next = Record()
+
+    def read(self) -> Record:
+        return self._record
+
+    @contextmanager
+    def locked(self, within: float) -> Iterator[None]:
+        yield
+
+    def begin(self, bundle: Bundle, attempt: Attempt, before: Record) -> None:
+        one = bundle.identity
+        applied = Applied(one.cluster, one.node, one.digest, one.serial, attempt.backend, attempt.at)
+        self._next = Record(applied, replace(attempt, phase=Phase.APPLIED))
+        self._record = Record(before.in_force, attempt)
+
+    def applied(self) -> None:
+        self._record = self._next
+
+    def ended(self, attempt: Attempt, phase: Phase, before: Record) -> None:
+        self._record = Record(before.in_force, replace(attempt, phase=phase))
+
+    def kept(self, digest: str) -> Bundle | None:
+        return None
+
+    def keeps(self, bundle: Bundle) -> bool:
+        return True
+
+
 class Loader:
-    """Loads rules by one backend; its folder holds the journals and locks of all nodes until the block ends."""
+    """Loads rules by one backend. The locks of its nodes are files in memory, until it is closed."""
 
     def __init__(self, fabric: Fabric, backend: Backend) -> None:
         self.fabric = fabric
         self.backend = backend
-        self._opened = ExitStack()
-        self._folder = Path(self._opened.enter_context(TemporaryDirectory(prefix="netpolicy-rehearsal-")))
-        self._places = {party: str(place) for place, party in enumerate(fabric.parties)}
+        self._locks: dict[Party, int] = {}
 
     def close(self) -> None:
-        """The journals are gone."""
-        self._opened.close()
+        """The locks are gone."""
+        locks, self._locks = self._locks, {}
+        for handle in locks.values():
+            os.close(handle)
 
     def host(self, party: Party) -> LabHost:
         """The party as a machine; its programs run in the namespace of the thread that runs them."""
-        return LabHost(str(self._folder / f"{self._places[party]}.lock"))
+        if party not in self._locks:
+            self._locks[party] = os.memfd_create(str(party)[:_NAME])
+        return LabHost(f"/proc/{os.getpid()}/fd/{self._locks[party]}")
 
     def apply(self, bundles: Mapping[str, Bundle]) -> None:
         """Every node has its rules in force; a StoppedError tells why one has not."""
@@ -77,8 +114,7 @@ class Loader:
 
     def _apply(self, party: Party, bundle: Bundle) -> None:
         with inside(self.fabric.spaces[party]):
-            journal = Journal(self._folder / self._places[party])
-            apply(self.host(party), bundle, journal, Choices(self.backend))
+            apply(self.host(party), bundle, LabJournal(), Choices(self.backend))
 
     def translate(self, party: Party, container: Party, how: Translation) -> None:
         """The node does this for its container, on all its declared interfaces."""

@@ -20,6 +20,7 @@ from netpolicy.packet.family import Family
 
 QUIET = 0.1
 """How long, in seconds, all must be silent before silence is believed; one wait for all packets of a round."""
+_SOON = 0.01
 _TRIES = 3
 _TOGETHER = 2_000
 EITHER = 2
@@ -105,7 +106,7 @@ class Volley:
         batch = Batch(pair, asked, bytes(1), bytes([EITHER]))
         self._number([batch])
         self._send(batch, [0])
-        self._hear(_Heard([batch], batch.first), QUIET)
+        self._hear(_Heard([batch], batch.first), _SOON)
 
     def _number(self, batches: Sequence[Batch]) -> int:
         first = self._next

@@ -21,7 +21,7 @@ EXPIRED = POLICY.replace("web : tcp 22", "web : tcp 22 expires 2027-01-31")
 BROKEN = POLICY + "never web -> db : tcp 1-4000\n"
 
 
-OF_A_NODE = ("apply-rules", "check-node", "drift")
+OF_A_NODE = ("apply-rules", "check-node", "drift", "rehearse")
 """Commands that ask the kernel: their examples are tried in a namespace."""
 OF_A_REPOSITORY = ("diff",)
 """Commands that ask git: their examples are tried in a repository."""
