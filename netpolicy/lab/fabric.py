@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from netpolicy.lab.party import BRIDGE, CARD, Kind, Party
-from netpolicy.lab.space import Space, make
+from netpolicy.lab.space import Space, SpaceError, make
 from netpolicy.packet.addresses import address_text
 from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.policy.cluster import Address
@@ -98,7 +98,10 @@ class Fabric:
     def _links(self) -> Iterable[str]:
         yield "link add br0 type bridge mcast_snooping 0 stp_state 0"
         yield "link set br0 up"
+        taken = {"lo", *(BRIDGE for one in self.parties if one.kind is Kind.CONTAINER)}
         for number, ((party, card), mac) in enumerate(self._macs.items()):
+            if card in taken:
+                raise SpaceError(f"a rehearsal cannot wire an interface `{card}` of `{party}`: it needs one so named")
             wire = f"wire{number}"
             yield f"link add {card} address {mac} netns {self.spaces[party].path} type veth peer name {wire}"
             yield f"link set {wire} master br0 up"

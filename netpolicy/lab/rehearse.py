@@ -16,9 +16,10 @@ from netpolicy.lab.explain import MOST, SPARE, Disagreement, Explaining
 from netpolicy.lab.fabric import Fabric
 from netpolicy.lab.judge import Judge
 from netpolicy.lab.load import Loader, Translation
-from netpolicy.lab.pairs import PORTS, Pair, beside, contained, plain, published, received, served, spoofed
+from netpolicy.lab.pairs import PORTS, Pair, Way, beside, contained, plain, published, received, served, spoofed
 from netpolicy.lab.party import Kind, Party, container, is_group, node_party, silent, strangers, virtual
 from netpolicy.lab.post import LostError, Post
+from netpolicy.lab.space import TRACKING
 from netpolicy.lab.volley import Batch, Odd, Volley
 from netpolicy.node.backend import Backend
 from netpolicy.node.bundle import Bundle
@@ -196,6 +197,10 @@ class Stage:
 
     def ask(self, one: Round, progress: Progress) -> list[Odd]:
         """What of a round did not fare as expected; a LostError, where packets were lost that may have passed."""
+        # What a DHCP server answers goes the way back of what clients ask it, which is asked by itself.
+        served = any(batch.pair.way is Way.SERVED for batch in one.batches[:1])
+        for space in self.fabric.spaces.values():
+            space.set(TRACKING | {"netfilter/nf_conntrack_udp_timeout": "0" if served else "30"})
         self._translate(one)
         before = self.fabric.lost
         odd = self.volley.run(one.batches, progress)

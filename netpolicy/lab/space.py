@@ -17,9 +17,7 @@ from pathlib import Path
 from netpolicy.node.namespace import OWN, enter
 
 # Every refusal must be heard, and an address must be usable at once: no limits on ICMP errors, no duplicate address
-# detection. An interface answers only for its own addresses, as on separate wires. Connections may be picked up in the
-# middle, as by default. What has no ports is forgotten at once: else what one end sends makes a packet of the other end
-# an answer.
+# detection. An interface answers only for its own addresses, as on separate wires.
 SETTINGS = {
     "ipv4/icmp_ratelimit": "0",
     "ipv4/icmp_ratemask": "0",
@@ -33,6 +31,10 @@ SETTINGS = {
     "ipv6/conf/default/accept_dad": "0",
     "ipv6/conf/default/accept_ra": "0",
     "ipv6/conf/default/router_solicitations": "0",
+}
+# Connections may be picked up in the middle, as by default. What has no ports is forgotten at once: else what one end
+# sends makes a packet of the other end an answer. A kernel has these settings once rules have asked for connections.
+TRACKING = {
     "netfilter/nf_conntrack_tcp_loose": "1",
     "netfilter/nf_conntrack_checksum": "0",
     "netfilter/nf_conntrack_generic_timeout": "0",
