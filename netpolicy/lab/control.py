@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from netpolicy.lab.ask import Question, Shape
-from netpolicy.lab.pairs import PORTS
 from netpolicy.lab.post import LostError
 from netpolicy.lab.volley import EITHER, Batch, Odd
 from netpolicy.packet.addresses import address_text

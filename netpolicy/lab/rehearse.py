@@ -146,18 +146,21 @@ def run(
     """
     _may_open_many()
     received = [address for address in virtual(one.policy) if not is_group(address)]
-    with Fabric(one.parties, received) as fabric, closing(Loader(fabric, backend)) as loader:
-        with Stage(one, fabric, loader) as stage:
-            stage.control(one)
-            loader.apply({party.name: bundles[party.name] for party in one.parties if party.judges})
-            odd: list[Odd] = []
-            explained: list[Disagreement] = []
-            explaining = Explaining(one.judge, fabric, loader, bundles, stage.volley)
-            for each in one.rounds:
-                found = stage.ask(each, progress)
-                # Now, as the next round may translate addresses.
-                explained += [explaining.explain(other) for other in found[: max(MOST - len(explained), 0)]]
-                odd += found
+    with (
+        Fabric(one.parties, received) as fabric,
+        closing(Loader(fabric, backend)) as loader,
+        Stage(one, fabric, loader) as stage,
+    ):
+        stage.control(one)
+        loader.apply({party.name: bundles[party.name] for party in one.parties if party.judges})
+        odd: list[Odd] = []
+        explained: list[Disagreement] = []
+        explaining = Explaining(one.judge, fabric, loader, bundles, stage.volley)
+        for each in one.rounds:
+            found = stage.ask(each, progress)
+            # Now, as the next round may translate addresses.
+            explained += [explaining.explain(other) for other in found[: max(MOST - len(explained), 0)]]
+            odd += found
     return Outcome(backend, tuple(odd), tuple(explained))
 
 

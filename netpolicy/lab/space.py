@@ -89,7 +89,9 @@ class Space:
         with inside(self):
             own = Path("/proc/thread-self/net")
             lines = [line.partition(":")[2].split() for line in own.joinpath("dev").read_text("ascii").splitlines()]
-            found = sum(int(line[_IN_DROPPED]) + int(line[_OUT_DROPPED]) for line in lines if line and line[0].isdigit())
+            found = sum(
+                int(line[_IN_DROPPED]) + int(line[_OUT_DROPPED]) for line in lines if line and line[0].isdigit()
+            )
             tracking = own / "stat" / "nf_conntrack"
             if tracking.exists():
                 names, *rows = [line.split() for line in tracking.read_text("ascii").splitlines()]
