@@ -173,7 +173,8 @@ class Expecting:
         """Whether each packet is answered, by the host where it arrives, else by rules that reject."""
         # Every node holds what any of them receives, and takes no answer from an address of its own.
         held = pair.way is Way.RECEIVED and pair.sender.judges
-        alone = pair.way is not Way.SPOOFED and not held and not is_group(pair.destination)
+        # What a DHCP server answers is forgotten at once, and so an error about it belongs to no connection.
+        alone = pair.way not in (Way.SPOOFED, Way.SERVED) and not held and not is_group(pair.destination)
         answered = (row.answers if alone else row.either) & arrives * _BOTH
         if self.policy.refuse is Refuse.REJECT:
             refused = arrives ^ _number(1 for _ in row.questions)

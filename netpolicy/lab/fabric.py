@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from netpolicy.lab.party import BRIDGE, CARD, Kind, Party
-from netpolicy.lab.space import Space, make
+from netpolicy.lab.space import Space, SpaceError, make
 from netpolicy.packet.addresses import address_text
 from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.policy.cluster import Address
@@ -61,6 +61,11 @@ class Fabric:
         for space in spaces:
             space.close()
 
+    @property
+    def lost(self) -> int:
+        """Packets that were lost so far between the parties."""
+        return sum(space.lost for space in [*self.spaces.values(), *([self._switch] if self._switch else [])])
+
     def node(self, name: str) -> Party:
         """The node of that name."""
         return next(party for party in self.parties if party.kind is Kind.NODE and party.name == name)
@@ -95,7 +100,10 @@ class Fabric:
     def _links(self) -> Iterable[str]:
         yield "link add br0 type bridge mcast_snooping 0 stp_state 0"
         yield "link set br0 up"
+        taken = {"lo", *(BRIDGE for one in self.parties if one.kind is Kind.CONTAINER)}
         for number, ((party, card), mac) in enumerate(self._macs.items()):
+            if card in taken:
+                raise SpaceError(f"a rehearsal cannot wire an interface `{card}` of `{party}`: it needs one so named")
             wire = f"wire{number}"
             yield f"link add {card} address {mac} netns {self.spaces[party].path} type veth peer name {wire}"
             yield f"link set {wire} master br0 up"

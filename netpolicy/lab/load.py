@@ -128,6 +128,15 @@ class Loader:
                     if answer.status:
                         raise SpaceError(f"`{tool}` cannot translate at `{party.name}`: {answer.why}")
 
+    def untranslate(self, party: Party) -> None:
+        """The node translates no addresses."""
+        with inside(self.fabric.spaces[party]):
+            for family in FAMILIES:
+                tool = self.backend.tool(family, "restore")
+                answer = self.host(party).run(tool, "-w", "5", text="*nat\nCOMMIT\n")
+                if answer.status:
+                    raise SpaceError(f"`{tool}` cannot end what `{party.name}` translates: {answer.why}")
+
 
 def _nat(party: Party, family: Family, inner: int, how: Translation) -> str:
     text = address_text(family, inner)

@@ -82,7 +82,9 @@ class Post:
             raise
 
     def _open(self, protocols: Mapping[Family, Iterable[int]], groups: tuple[Address, ...]) -> None:
-        families = {family for _, (family, _) in self.party.addresses}
+        # The outside also sends what others would, in families in which it has no address.
+        own = {family for _, (family, _) in self.party.addresses}
+        families = set(FAMILIES) if self.party.kind is Kind.OUTSIDE else own
         for family in FAMILIES:
             # Who has no address of a family may still pretend to have one.
             for card in self.party.cards:

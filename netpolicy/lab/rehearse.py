@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from netpolicy.flow.model import NodeClass
+from netpolicy.lab import control
 from netpolicy.lab.ask import edges, forwarded, free_ports, unasked
 from netpolicy.lab.expect import Expecting
 from netpolicy.lab.explain import MOST, SPARE, Disagreement, Explaining
 from netpolicy.lab.fabric import Fabric
 from netpolicy.lab.judge import Judge
 from netpolicy.lab.load import Loader, Translation
-from netpolicy.lab.pairs import PORTS, Pair, beside, contained, plain, published, received, served, spoofed
+from netpolicy.lab.pairs import PORTS, Pair, Way, beside, contained, plain, published, received, served, spoofed
 from netpolicy.lab.party import Kind, Party, container, is_group, node_party, silent, strangers, virtual
-from netpolicy.lab.post import Post
-from netpolicy.lab.space import SpaceError
+from netpolicy.lab.post import LostError, Post
+from netpolicy.lab.space import TRACKING, SpaceError
 from netpolicy.lab.volley import Batch, Odd, Volley
 from netpolicy.node.backend import Backend
 from netpolicy.node.bundle import Bundle
@@ -94,7 +95,7 @@ def rehearsal(policy: Policy, classes: Sequence[NodeClass], choice: Choice | Non
     choice = choice or Choice()
     judge = Judge(policy, classes)
     asked = {family: edges(policy, family) for family in FAMILIES}
-    base = free_ports([one for family in FAMILIES for one in asked[family]], PORTS + SPARE)
+    base = free_ports([one for family in FAMILIES for one in asked[family]], PORTS + SPARE + control.SPARE)
     expecting = Expecting(judge, asked, forwarded(policy, asked))
     everybody = [*(node_party(node) for node in policy.cluster.nodes), *strangers(policy, judge.known)]
     # Whatever is forged comes from outside.
@@ -162,22 +163,26 @@ def run(
     """
     _may_open_many()
     received = [address for address in virtual(one.policy) if not is_group(address)]
-    with Fabric(one.parties, received) as fabric, closing(Loader(fabric, backend)) as loader:
+    with (
+        Fabric(one.parties, received) as fabric,
+        closing(Loader(fabric, backend)) as loader,
+        Stage(one, fabric, loader) as stage,
+    ):
+        stage.control(one)
         loader.apply({party.name: bundles[party.name] for party in one.parties if party.judges})
-        with Stage(one, fabric, loader) as stage:
-            odd: list[Odd] = []
-            explained: list[Disagreement] = []
-            explaining = Explaining(one.judge, fabric, loader, bundles, stage.volley)
-            for each in one.rounds:
-                found = stage.ask(each, progress)
-                # Now, as the next round may translate addresses.
-                explained += [explaining.explain(other) for other in found[: max(MOST - len(explained), 0)]]
-                odd += found
+        odd: list[Odd] = []
+        explained: list[Disagreement] = []
+        explaining = Explaining(one.judge, fabric, loader, bundles, stage.volley)
+        for each in one.rounds:
+            found = stage.ask(each, progress)
+            # Now, as the next round may translate addresses.
+            explained += [explaining.explain(other) for other in found[: max(MOST - len(explained), 0)]]
+            odd += found
     return Outcome(backend, tuple(odd), tuple(explained))
 
 
 class Stage:
-    """A cluster whose rules are in force, and the sockets of all parties."""
+    """A cluster, and the sockets of all parties."""
 
     def __init__(self, one: Rehearsal, fabric: Fabric, loader: Loader) -> None:
         self.fabric, self.loader = fabric, loader
@@ -200,15 +205,37 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
+    def control(self, one: Rehearsal) -> None:
+        """Every way of the rehearsal has been seen to be open, as long as no rules are in force; else a LostError."""
+        for each in one.rounds:
+            self._translate(each)
+            batches = tuple(control.control(each.batches, one.base + PORTS + SPARE))
+            control.require_open(self.volley.run(batches))
+        if any(each.translation for each in one.rounds):
+            for host, _ in self._hosts():
+                self.loader.untranslate(host)
+
     def ask(self, one: Round, progress: Progress) -> list[Odd]:
-        """What of a round did not fare as expected. What was asked before is forgotten, or this may seem its answer."""
+        """What of a round did not fare as expected; a LostError, where packets were lost that may have passed."""
+        # What a DHCP server answers goes the way back of what clients ask it, which is asked by itself.
+        served = any(batch.pair.way is Way.SERVED for batch in one.batches[:1])
         for space in self.fabric.spaces.values():
-            space.forget()
+            space.set(TRACKING | {"netfilter/nf_conntrack_udp_timeout": "0" if served else "30"})
+        self._translate(one)
+        before = self.fabric.lost
+        odd = self.volley.run(one.batches, progress)
+        if lost := self.fabric.lost - before:
+            raise LostError(f"{lost:,} packets were lost on their way: repeat it while the machine does less")
+        return odd
+
+    def _translate(self, one: Round) -> None:
         if one.translation is not None:
-            for inner in self.fabric.parties:
-                if inner.host:
-                    self.loader.translate(self.fabric.node(inner.host), inner, one.translation)
-        return self.volley.run(one.batches, progress)
+            for host, inner in self._hosts():
+                self.loader.translate(host, inner, one.translation)
+
+    def _hosts(self) -> Iterator[tuple[Party, Party]]:
+        """The nodes that have a container, with it."""
+        return ((self.fabric.node(inner.host), inner) for inner in self.fabric.parties if inner.host)
 
 
 def _may_open_many() -> None:

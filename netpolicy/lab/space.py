@@ -19,9 +19,7 @@ from pathlib import Path
 from netpolicy.node.namespace import OWN, enter
 
 # Every refusal must be heard, and an address must be usable at once: no limits on ICMP errors, no duplicate address
-# detection. An interface answers only for its own addresses, as on separate wires. Connections may be picked up in the
-# middle, as by default. What has no ports is forgotten at once: else what one end sends makes a packet of the other end
-# an answer.
+# detection. An interface answers only for its own addresses, as on separate wires.
 SETTINGS = {
     "ipv4/icmp_ratelimit": "0",
     "ipv4/icmp_ratemask": "0",
@@ -35,6 +33,10 @@ SETTINGS = {
     "ipv6/conf/default/accept_dad": "0",
     "ipv6/conf/default/accept_ra": "0",
     "ipv6/conf/default/router_solicitations": "0",
+}
+# Connections may be picked up in the middle, as by default. What has no ports is forgotten at once: else what one end
+# sends makes a packet of the other end an answer. A kernel has these settings once rules have asked for connections.
+TRACKING = {
     "netfilter/nf_conntrack_tcp_loose": "1",
     "netfilter/nf_conntrack_checksum": "0",
     "netfilter/nf_conntrack_generic_timeout": "0",
@@ -44,6 +46,7 @@ _NEW_NETWORK = 0x40000000  # os.unshare came with Python 3.12
 _RUNAWAY = 120.0
 _NETFILTER, _REQUEST, _ACKNOWLEDGE = 12, 0x1, 0x4  # netlink(7)
 _CONNECTIONS, _DELETE = 1 << 8, 2  # linux/netfilter/nfnetlink_conntrack.h; one that names none deletes all
+_IN_DROPPED, _OUT_DROPPED = 3, 11  # columns of /proc/net/dev
 
 
 class SpaceError(Exception):
@@ -91,6 +94,21 @@ class Space:
             failure = -int(struct.unpack_from("=i", kernel.recv(4096), 16)[0])
         if failure:
             raise SpaceError(f"the connections of `{self.title}` cannot be forgotten: {os.strerror(failure).lower()}")
+
+    @property
+    def lost(self) -> int:
+        """Packets that were lost here so far, and that no rule refused: at interfaces, and by connection tracking."""
+        with inside(self):
+            own = Path("/proc/thread-self/net")
+            lines = [line.partition(":")[2].split() for line in own.joinpath("dev").read_text("ascii").splitlines()]
+            found = sum(
+                int(line[_IN_DROPPED]) + int(line[_OUT_DROPPED]) for line in lines if line and line[0].isdigit()
+            )
+            tracking = own / "stat" / "nf_conntrack"
+            if tracking.exists():
+                names, *rows = [line.split() for line in tracking.read_text("ascii").splitlines()]
+                found += sum(int(row[names.index("drop")], 16) for row in rows)
+        return found
 
     def close(self) -> None:
         """The namespace goes, with all that is in it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netpolicy.lab.ask import Question, Shape
 from netpolicy.lab.pairs import Pair, Way
@@ -63,8 +63,8 @@ class Volley:
         self.base = base
         self.quiet = quiet
         self._next = FIRST
-        self._frames: dict[tuple[Family, Way, int], list[Frame]] = {}
-        self._again: list[Batch] = []  # kept, as frames are known by the identity of their questions
+        # The questions are kept with their frames, which are known by the identity of the questions.
+        self._frames: dict[tuple[Family, Way, int], tuple[tuple[Question, ...], list[Frame]]] = {}
         self._ears: dict[int, Ear] = {}
         self._watch = select.epoll()
         for post in posts.values():
@@ -103,12 +103,9 @@ class Volley:
     def again(self, odd: Odd, source_port: int) -> None:
         """The packet has been sent once more, from another port, so that it begins a connection of its own."""
         pair, question = odd.batch.pair, odd.question
-        batch = Batch(pair, (question,), bytes(1), bytes([EITHER]))
+        asked = (replace(question, source_port=question.source_port or source_port),)
+        batch = Batch(pair, asked, bytes(1), bytes([EITHER]))
         self._number([batch])
-        self._frames[pair.family, pair.way, id(batch.questions)] = [
-            frame(pair.family, question, question.source_port or source_port)
-        ]
-        self._again.append(batch)
         self._send(batch, [0])
         self._hear(_Heard([batch], batch.first), _SOON)
 
@@ -151,8 +148,8 @@ class Volley:
         if known not in self._frames:
             ports = (pair.source_port(question, self.base) for question in batch.questions)
             asked = zip(batch.questions, ports, strict=True)
-            self._frames[known] = [frame(pair.family, question, port) for question, port in asked]
-        return self._frames[known]
+            self._frames[known] = batch.questions, [frame(pair.family, question, port) for question, port in asked]
+        return self._frames[known][1]
 
     def _hear(self, heard: _Heard, quiet: float) -> None:
         """All that is there has been heard, and what comes until nothing has come for so many seconds."""

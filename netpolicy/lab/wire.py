@@ -123,19 +123,22 @@ def header(source: Address, destination: Address, protocol: int, length: int) ->
 def fragments(source: Address, destination: Address, one: Frame, body: bytes, number: int) -> list[bytes]:
     """The packet in two fragments, or as the later fragment of one that nobody sends."""
     places = [(body[:_FRAGMENT], 0, True), (body[_FRAGMENT:], _FRAGMENT // 8, False)]
-    if one.shape is Shape.LONE_FRAGMENT:
+    alone = one.shape is Shape.LONE_FRAGMENT
+    if alone:
         places = [(body, _FRAGMENT // 8, False)]
-    return [_fragment(source, destination, one.protocol, (*place, number)) for place in places]
+    # What waits for its other part must not find it in another probe; a kernel chooses for itself in place of 0.
+    identity = number if source[0] is Family.V6 else (number << 1 & 0xFFFF | alone) or 0xFFFE
+    return [_fragment(source, destination, one.protocol, (*place, identity)) for place in places]
 
 
 def _fragment(source: Address, destination: Address, protocol: int, place: tuple[bytes, int, bool, int]) -> bytes:
     """A part of a packet, which begins at so many eights of bytes; there may be more of it behind."""
-    part, at, more, number = place
+    part, at, more, identity = place
     if source[0] is Family.V4:
         whole = bytearray(header(source, destination, protocol, len(part)))
-        struct.pack_into("!HH", whole, 4, number & 0xFFFF or 1, more << 13 | at)
+        struct.pack_into("!HH", whole, 4, identity, more << 13 | at)
         return bytes(whole) + part
-    extension = struct.pack("!BBHI", protocol, 0, at << 3 | more, number)
+    extension = struct.pack("!BBHI", protocol, 0, at << 3 | more, identity)
     return header(source, destination, _FRAGMENT_HEADER, 8 + len(part)) + extension + part
 
 
