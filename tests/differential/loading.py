@@ -13,7 +13,7 @@ from netpolicy.lab.pairs import Way
 from netpolicy.lab.party import Party, is_group, virtual
 from netpolicy.lab.post import Post
 from netpolicy.lab.rehearse import Rehearsal
-from netpolicy.lab.space import inside
+from netpolicy.lab.space import TRACKING, inside
 from netpolicy.lab.volley import Batch, Odd, Volley
 from netpolicy.node.backend import Backend
 from netpolicy.packet.family import FAMILIES, Family
@@ -56,6 +56,8 @@ def odd_of(asked: Rehearsal, files: Files, backends: Sequence[Backend]) -> list[
 
 def _odd(asked: Rehearsal, loader: Loader, volley: Volley) -> Iterator[Odd]:
     fabric = loader.fabric
+    for space in fabric.spaces.values():
+        space.set(TRACKING)
     for batches, translation in _together(asked):
         for space in fabric.spaces.values():
             space.forget()
