@@ -40,7 +40,7 @@ C = Party("c", Kind.NODE, (Card("ens3", (C1,)),))
 N = Party("n", Kind.NETWORK, (Card(CARD, (N1,)),))
 OUT = Party("outside", Kind.OUTSIDE, (Card(CARD, (O1, O6)),))
 PARTIES = (A, C, N, OUT)
-WEB = Question(Protocol.TCP, 80)
+WEB = Question(Protocol.TCP, 80, source_port=40_000)
 
 
 def ends(pairs: object) -> set[tuple[str, Address, str, Address]]:
