@@ -59,8 +59,8 @@ def test_json_tells_all_of_it() -> None:
 
 
 def test_equal_outcomes_are_equal_bytes_in_whatever_order_they_came() -> None:
-    other = Played("small", 2, dict(reversed(PAIRS.items())), 17, PLAYED.left_out)
-    mixed = Rehearsed("iptables-nft", dict(reversed(WRONG.odd.items())), WRONG.told)
+    other = Played("small", 2, dict(reversed(list(PAIRS.items()))), 17, PLAYED.left_out)
+    mixed = Rehearsed("iptables-nft", dict(reversed(list(WRONG.odd.items()))), WRONG.told)
     assert as_json(PLAYED, [FINE, WRONG], []) == as_json(other, [FINE, mixed], [])
     assert as_junit(PLAYED, [FINE, WRONG]) == as_junit(other, [FINE, mixed])
 
