@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -24,6 +25,7 @@ def processors(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def answer(number: int, progress: Progress) -> tuple[int, int]:
+    time.sleep(number / 10)
     progress(number)
     progress(number * 10)
     return number, os.getpid()

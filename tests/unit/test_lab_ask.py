@@ -138,3 +138,17 @@ def test_strays_are_of_no_connection() -> None:
 def test_packets_of_two_shapes_have_two_ports() -> None:
     places = sorted(shape.place for shape in Shape)
     assert all(one < other for one, other in pairwise(places))
+
+
+@pytest.mark.parametrize(
+    ("family", "new", "untracked", "invalid"),
+    [
+        (Family.V4, (8, 13, 15, 17), (), (0, 3, 4, 5, 9, 10, 11, 12, 14, 16, 18, 255)),
+        (Family.V6, (128, 139), (130, 131, 132, 133, 134, 135, 136, 143), (1, 2, 3, 4, 129, 137, 138, 140, 144)),
+    ],
+)
+def test_connection_tracking_knows_requests_of_icmp_alone(
+    family: Family, new: tuple[int, ...], untracked: tuple[int, ...], invalid: tuple[int, ...]
+) -> None:
+    for kinds, state in ((new, State.NEW), (untracked, State.UNTRACKED), (invalid, State.INVALID)):
+        assert {Question(ICMP_OF[family], kind << 8).state for kind in kinds} <= {state}

@@ -123,9 +123,14 @@ def test_nobody_has_the_address_of_another_or_what_no_host_can_have() -> None:
         assert family is Family.V6 or (0 < number >> 24 < 240 and number >> 24 != 127)
 
 
-def test_every_set_of_addresses_that_is_told_apart_has_a_sender_or_is_named() -> None:
-    one = policy()
-    known, parties = atoms(one), taking_part()
+ONE_FAMILY = CLUSTER.replace(', "2001:db8:a::/48"', "")
+"""Of IPv6 there are nodes alone, and what is around them."""
+
+
+@pytest.mark.parametrize("cluster", [CLUSTER, ONE_FAMILY])
+def test_every_set_of_addresses_that_is_told_apart_has_a_sender_or_is_named(cluster: str) -> None:
+    one = policy(cluster)
+    known, parties = atoms(one), taking_part(cluster)
     left = silent(one, known, parties)
     assert left == ("127.0.0.0",)
     for family in FAMILIES:
