@@ -176,3 +176,14 @@ def test_containers_have_networks_of_their_own() -> None:
     networks = {(family, number >> 2) for one in made for _, (family, number) in one.addresses}
     assert len(networks) == len(made) * len(FAMILIES)
     assert not any(card.name == BRIDGE for node in nodes for card in node.cards)
+
+
+def test_a_policy_without_networks_has_an_outside_that_sends() -> None:
+    nodes = (
+        "policy: ./policy.netpol\nnodes: {a: {roles: [web], address: 10.0.0.1}, b: {roles: [web], address: 10.0.0.3}}\n"
+    )
+    one = compiled({"cluster.yaml": nodes, "policy.netpol": "role web\nallow all -> all : tcp 443\n"}).policy
+    assert one is not None
+    (outside,) = strangers(one, atoms(one))
+    assert Family.V4 in {family for _, (family, _) in outside.addresses}
+    assert silent(one, atoms(one), [*map(node_party, one.cluster.nodes), outside]) == ()
