@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 CLUSTER := rules/clusters/twenty.yaml
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check bench soak sabotage golden clean kernel-tools
+.PHONY: demo test check bench soak soak-node sabotage golden clean kernel-tools
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
@@ -20,17 +20,21 @@ check: .venv/.node
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-# Kernel tests come alone and last: two of them at once would fight for the machine's two cores.
+# What measures comes alone and last: two at once would fight for the machine's two cores.
 test: check kernel-tools
 	@rm -f .coverage .coverage.*
-	@$(BIN)/pytest -m "not kernel" -n 2 --dist loadgroup --cov --cov-report= --cov-fail-under=0
-	@$(BIN)/pytest -m kernel --cov --cov-append --cov-report=term
+	@$(BIN)/pytest -m "not alone" -n 2 --dist loadgroup --cov --cov-report= --cov-fail-under=0
+	@$(BIN)/pytest -m alone --cov --cov-append --cov-report=term
 
 bench: .venv/.bench .venv/.node
 	@$(BIN)/python -m tests.bench
 
-# What CI has no time for: many more applies and round trips of rules.
-soak: .venv/.node
+# What CI has no time for: ten minutes of random cases put to the kernel.
+soak: .venv/.node kernel-tools
+	@$(BIN)/python -m tests.soak --minutes 10
+
+# Many more applies and round trips of rules on a node.
+soak-node: .venv/.node kernel-tools
 	@CI=true APPLIES=100 ROUND_TRIPS=1000 $(BIN)/pytest -n 2 tests/kernel/test_apply_packets.py tests/kernel/test_drift_round_trips.py -k "applies or round"
 
 # Breaks the code in many places, one at a time; each must be noticed by a test, or be explained as no change at all.

@@ -30,7 +30,7 @@ PREMISES = (
     "an address belongs to the node that declares it: others neither send with it, nor receive or route for it",
     "connection tracking puts fragments together before a rule sees them",
     "a match that is not modelled answers the same wherever its text stands",
-    "the kernel does what its rules say (the kernel tests send packets)",
+    "the kernel does what its rules say (`netpolicy rehearse` sends packets)",
     "what clouds let pass by themselves (answers, neighbours, DHCP) is the baseline",
 )
 """What a proof takes for granted."""

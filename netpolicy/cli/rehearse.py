@@ -39,27 +39,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints how the packets fared."""
-    from netpolicy.cli import UNUSABLE, WRONG
-    from netpolicy.cli.files import read
-    from netpolicy.cli.options import today
-    from netpolicy.cli.tell import stop, tell, unreadable
-    from netpolicy.diagnostic import Severity, has_errors
-    from netpolicy.pipeline import InputError, Pipeline
-    from netpolicy.targets import Options
+    from netpolicy.cli.sound import sound
 
-    choices = Options(inline_sets=options.sets == "inline")
-    day = options.as_of or today()
-    pipeline = Pipeline(options.cluster, read, day, omit_expired=options.omit_expired, options=choices)
-    try:
-        found = [*pipeline.faults, *(one for one in pipeline.lint if one.severity is not Severity.NOTICE)]
-    except InputError as failure:
-        unreadable(failure, options)
-        return UNUSABLE
-    if has_errors(found) or pipeline.policy is None:
-        stop(found, options, "wrong")
-        return WRONG
-    status = tell(found, options)
-    return max(status, _rehearsed(pipeline, options))
+    pipeline, status = sound(options)
+    return status if pipeline is None else max(status, _rehearsed(pipeline, options))
 
 
 def _rehearsed(pipeline: Pipeline, options: argparse.Namespace) -> int:

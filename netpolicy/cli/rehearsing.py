@@ -15,19 +15,22 @@ from netpolicy.cli.node_rules import statements
 from netpolicy.diagnostic import error, has_errors
 from netpolicy.lab.able import unable
 from netpolicy.lab.apart import apart
+from netpolicy.lab.explain import Disagreement
 from netpolicy.lab.pairs import Pair
+from netpolicy.lab.party import Party
 from netpolicy.lab.post import LostError
-from netpolicy.lab.rehearse import Outcome, Rehearsal, rehearsal, run
+from netpolicy.lab.rehearse import Choice, Outcome, Rehearsal, rehearsal, run
 from netpolicy.lab.space import SpaceError
 from netpolicy.node.backend import Backend
 from netpolicy.node.bundle import Build, Bundle, bundle_of, class_digest
 from netpolicy.node.stopped import Ending, StoppedError
+from netpolicy.packet.addresses import AddressSet
 from netpolicy.pipeline import Pipeline
 from netpolicy.policy.cluster import Address
 from netpolicy.policy.identity import identity_of
 from netpolicy.policy.model import Policy
 from netpolicy.policy.question import Asking, Question
-from netpolicy.report.rehearsal import Played, Rehearsed, Told
+from netpolicy.report.rehearsal import Judged, Played, Rehearsed, Told
 
 
 def rehearsed(pipeline: Pipeline, options: argparse.Namespace) -> tuple[Played, list[Rehearsed]]:
@@ -39,11 +42,15 @@ def rehearsed(pipeline: Pipeline, options: argparse.Namespace) -> tuple[Played, 
     missing = unable(backends)
     if missing:
         raise StoppedError(Ending.UNUSABLE, *missing)
-    bundles = _of_build(policy, options.build) if options.build else _compiled(pipeline, policy)
-    one = rehearsal(policy, [plan.node_class for plan in pipeline.plans], _chooses(asked))
+    try:
+        one = rehearsal(policy, [plan.node_class for plan in pipeline.plans], _choice(asked))
+    except SpaceError as failure:
+        hint = "choose some of them with `--only`: nodes of a class are judged alike"
+        raise StoppedError(Ending.UNUSABLE, error("NP324", str(failure), hint=hint)) from None
     if not one.probes:
         hint = "name a role, a network or a node that the cluster has"
         raise StoppedError(Ending.REFUSED, error("NP325", f"`{options.only}` is about nobody here", hint=hint))
+    bundles = _of_build(policy, options.build) if options.build else _compiled(pipeline, policy)
     try:
         with _progress(one.probes * len(backends), options) as progress:
             outcomes = apart([partial(_run, one, bundles, backend) for backend in backends], progress)
@@ -94,16 +101,22 @@ def _asked(pipeline: Pipeline, policy: Policy, only: str) -> tuple[Question, ...
     return asked
 
 
-def _chooses(asked: Sequence[Question]) -> Callable[[Pair], bool]:
+def _choice(asked: Sequence[Question]) -> Choice:
+    """All, or what a question is about."""
     if not asked:
-        return lambda _: True
+        return Choice()
+    sides = AddressSet.union_all(side.addresses for one in asked for side in (one.who, one.whom))
+    sides |= AddressSet.union_all(each.nodes for one in asked for each in one.whom.virtual)
 
-    def chosen(pair: Pair) -> bool:
+    def takes(party: Party) -> bool:
+        return any(address in sides for _, address in party.addresses)
+
+    def asks(pair: Pair) -> bool:
         return any(
             (pair.seen in one.who.addresses or pair.source in one.who.addresses) and _aims(one, pair) for one in asked
         )
 
-    return chosen
+    return Choice(takes, asks)
 
 
 def _aims(one: Question, pair: Pair) -> bool:
@@ -133,10 +146,14 @@ def _played(policy: Policy, one: Rehearsal) -> Played:
 
 def _result(outcome: Outcome) -> Rehearsed:
     odd = Counter(_ends(each.batch.pair) for each in outcome.odd)
-    told = tuple(
-        Told(*_ends(each.pair), each.words, each.policy, each.kernel, each.finding) for each in outcome.explained
+    return Rehearsed(outcome.backend.value, odd, tuple(map(_told, outcome.explained)))
+
+
+def _told(one: Disagreement) -> Told:
+    judged = tuple(
+        Judged(voice.stop.node, voice.stop.hook, voice.policy, voice.decide, voice.met) for voice in one.voices
     )
-    return Rehearsed(outcome.backend.value, odd, told)
+    return Told(*_ends(one.pair), one.words, one.policy, one.kernel, judged, one.finding)
 
 
 def _ends(pair: Pair) -> tuple[str, str]:

@@ -44,29 +44,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints what was proved, or every difference."""
-    from netpolicy.cli import UNUSABLE, WRONG
-    from netpolicy.cli.files import read
-    from netpolicy.cli.options import today, wrong_clouds
-    from netpolicy.cli.tell import stop, tell, unreadable
-    from netpolicy.diagnostic import Severity, has_errors
-    from netpolicy.pipeline import InputError, Pipeline
-    from netpolicy.targets import Options
+    from netpolicy.cli.options import wrong_clouds
+    from netpolicy.cli.sound import sound
 
     wrong = wrong_clouds(options.cloud) or _wrong_choices(options)
     if wrong is not None:
         return _unusable(*wrong)
-    choices = Options(inline_sets=options.sets == "inline")
-    day = options.as_of or today()
-    pipeline = Pipeline(options.cluster, read, day, omit_expired=options.omit_expired, options=choices)
-    try:
-        found = [*pipeline.faults, *(one for one in pipeline.lint if one.severity is not Severity.NOTICE)]
-    except InputError as failure:
-        unreadable(failure, options)
-        return UNUSABLE
-    if has_errors(found) or pipeline.policy is None:
-        stop(found, options, "wrong")
-        return WRONG
-    status = tell(found, options)
+    pipeline, status = sound(options)
+    if pipeline is None:
+        return status
     return max(status, _covered(pipeline, options) if options.coverage else _proved(pipeline, options))
 
 

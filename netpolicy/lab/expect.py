@@ -42,9 +42,12 @@ class Row:
 
     @cached_property
     def told(self) -> int:
-        """What a rule that rejects says to a sender; what connection tracking cannot place is dropped."""
+        """What a rule that rejects says to a sender; what connection tracking cannot place is dropped.
+
+        A connection without ports is forgotten at once, and then the refusal belongs to none.
+        """
         said = {State.NEW: 1, State.INVALID: 0}
-        return _number(said.get(one.state, EITHER) for one in self.questions)
+        return _number(said.get(one.state, EITHER) if _is_kept(one) else EITHER for one in self.questions)
 
     @cached_property
     def either(self) -> int:
@@ -175,7 +178,10 @@ class Expecting:
         answered = (row.answers if alone else row.either) & arrives * _BOTH
         if self.policy.refuse is Refuse.REJECT:
             refused = arrives ^ _number(1 for _ in row.questions)
-            answered |= (row.told if pair.way is Way.PLAIN else row.either) & refused * _BOTH
+            # An answer for an address that no node declares would come from a node without it.
+            silent = pair.way is Way.RECEIVED and not pair.sender.judges
+            told = 0 if silent else row.told if pair.way is Way.PLAIN else row.either
+            answered |= told & refused * _BOTH
         return answered
 
     def _row_of_strays(self, family: Family, usual: tuple[tuple[int, int], ...]) -> Row:
@@ -192,6 +198,11 @@ def _suits(way: Way, family: Family, question: Question) -> bool:
         icmp = question.protocol == ICMP_OF[family] and question.state is State.NEW
         return icmp or question.protocol in PORTED
     return True
+
+
+def _is_kept(question: Question) -> bool:
+    """True for packets whose connection is known for a while."""
+    return question.protocol in PORTED or question.protocol in ICMP_OF.values()
 
 
 def _few(

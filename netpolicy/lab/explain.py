@@ -50,6 +50,7 @@ class Disagreement:
     words: str
     policy: str
     kernel: str
+    voices: tuple[Voice, ...]
     finding: Diagnostic
 
 
@@ -71,7 +72,7 @@ class Explaining:
         policy, kernel = _policy(odd), _kernel(odd)
         packet = stops[0].packet if stops else Packet(*pair.source, pair.destination[1], question.protocol)
         finding = self._finding(odd, packet, voices, policy, kernel)
-        return Disagreement(pair, question, packet_words(packet, question, pair.way), policy, kernel, finding)
+        return Disagreement(pair, question, packet_words(packet, question, pair.way), policy, kernel, voices, finding)
 
     def _voice(self, stop: Stop, met: tuple[Counted, ...]) -> Voice:
         bundle = self.bundles[stop.node]
@@ -140,7 +141,7 @@ def _notes(voices: tuple[Voice, ...]) -> Iterator[str]:
         if one.policy and passes and not one.met:
             continue
         said = "lets it pass" if one.policy else "refuses it"
-        yield f"{one.stop.hook} of `{one.stop.node}`: the policy {said}; whoever reads the rules {one.decide}"
+        yield f"{one.stop.hook} of `{one.stop.node}`: the policy {said}; `decide`, of the rules as read, {one.decide}"
         if not one.met:
             yield f"{one.stop.hook} of `{one.stop.node}`: no rule of ours counted it"
         yield from (f"{one.stop.hook} of `{one.stop.node}`: counted by `{text}`" for text in one.met)

@@ -28,12 +28,14 @@ _WORKERS = 4
 class Fabric:
     """The namespaces of the parties; gone when the block ends, or this process does.
 
-    `received` are addresses that no node declares, and that every node takes in.
+    `received` are addresses that no node declares, and that every node takes in; parties find each other
+    by themselves while no more neighbours than `finding` are to be known.
     """
 
-    def __init__(self, parties: Sequence[Party], received: Sequence[Address] = ()) -> None:
+    def __init__(self, parties: Sequence[Party], received: Sequence[Address] = (), *, finding: int = FINDING) -> None:
         self.parties = tuple(parties)
         self.received = tuple(received)
+        self.finding = finding
         self.spaces: dict[Party, Space] = {}
         self._switch: Space | None = None
         self._macs = {
@@ -79,7 +81,7 @@ class Fabric:
     def _told(self) -> bool:
         """True where everybody is told where everybody else is."""
         addresses = [family for party in self._wired() for _, (family, _) in party.addresses]
-        return max(map(addresses.count, FAMILIES)) * len(self._macs) > FINDING
+        return max(map(addresses.count, FAMILIES)) * len(self._macs) > self.finding
 
     def _make(self) -> None:
         switch = self._switch = make("switch")

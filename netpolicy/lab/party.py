@@ -107,10 +107,13 @@ def silent(policy: Policy, known: dict[Family, Atoms], parties: Collection[Party
 
 def is_group(address: Address) -> bool:
     """True for an address that no single host has: of a multicast group, or broadcast."""
+    return is_multicast(address) or address == (Family.V4, Family.V4.last)
+
+
+def is_multicast(address: Address) -> bool:
+    """True for the address of a multicast group."""
     family, number = address
-    if family is Family.V4:
-        return number >> 28 == 0xE or number == family.last
-    return number >> 120 == 0xFF
+    return number >> 28 == 0xE if family is Family.V4 else number >> 120 == 0xFF
 
 
 def container(node: Party, place: int) -> Party:

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 
-from netpolicy.lab.party import Kind, Party
+from netpolicy.lab.party import Kind, Party, is_multicast
 from netpolicy.lab.space import Space, inside
 from netpolicy.lab.wire import number_in
 from netpolicy.packet.addresses import address_text
@@ -86,7 +86,8 @@ class Post:
         own = {family for _, (family, _) in self.party.addresses}
         families = set(FAMILIES) if self.party.kind is Kind.OUTSIDE else own
         for family in FAMILIES:
-            for card in self.party.cards if family in families else ():
+            # Who has no address of a family may still pretend to have one.
+            for card in self.party.cards:
                 one = socket.socket(_INET[family], socket.SOCK_RAW, socket.IPPROTO_RAW)
                 self._opened.callback(one.close)
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, card.name.encode())
@@ -97,7 +98,8 @@ class Post:
                 self._opened.callback(ear.socket.close)
                 self.ears.append(ear)
         for family, group in groups if self.party.kind is Kind.NODE else ():
-            for card in self.party.cards:
+            # What is broadcast comes without joining anything.
+            for card in self.party.cards if is_multicast((family, group)) else ():
                 self._join(family, group, card.name)
 
     def _join(self, family: Family, group: int, card: str) -> None:

@@ -19,7 +19,7 @@ from netpolicy.lab.load import Loader, Translation
 from netpolicy.lab.pairs import PORTS, Pair, Way, beside, contained, plain, published, received, served, spoofed
 from netpolicy.lab.party import Kind, Party, container, is_group, node_party, silent, strangers, virtual
 from netpolicy.lab.post import LostError, Post
-from netpolicy.lab.space import TRACKING
+from netpolicy.lab.space import TRACKING, SpaceError
 from netpolicy.lab.volley import Batch, Odd, Volley
 from netpolicy.node.backend import Backend
 from netpolicy.node.bundle import Bundle
@@ -28,8 +28,17 @@ from netpolicy.packet.packets import ICMP_OF
 from netpolicy.policy.model import Policy
 
 Progress = Callable[[int], object]
-Chosen = Callable[[Pair], bool]
+CARDS = 1_000
+"""The most interfaces of nodes and networks: a bridge of Linux has 1,024 ports."""
 _MOST_FILES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What of a cluster is rehearsed: pairs that `asks` says yes to, between parties that `takes` says yes to."""
+
+    takes: Callable[[Party], bool] = lambda _: True
+    asks: Callable[[Pair], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +87,31 @@ class Rehearsal:
         return {family: frozenset(numbers) for family, numbers in found.items()}
 
 
-def rehearsal(policy: Policy, classes: Sequence[NodeClass], chosen: Chosen = lambda _: True) -> Rehearsal:
-    """The packets that tell whether the rules of a cluster mean the policy; of the pairs that are `chosen` alone."""
+def rehearsal(policy: Policy, classes: Sequence[NodeClass], choice: Choice | None = None) -> Rehearsal:
+    """The packets that tell whether the rules of a cluster mean the policy; of what is chosen alone.
+
+    A SpaceError says that these are too many nodes for one machine.
+    """
+    choice = choice or Choice()
     judge = Judge(policy, classes)
     asked = {family: edges(policy, family) for family in FAMILIES}
     base = free_ports([one for family in FAMILIES for one in asked[family]], PORTS + SPARE + control.SPARE)
     expecting = Expecting(judge, asked, forwarded(policy, asked))
-    parties = [*(node_party(node) for node in policy.cluster.nodes), *strangers(policy, judge.known)]
+    everybody = [*(node_party(node) for node in policy.cluster.nodes), *strangers(policy, judge.known)]
+    # Whatever is forged comes from outside.
+    parties = [party for party in everybody if choice.takes(party) or party.kind is Kind.OUTSIDE]
+    if (cards := sum(len(party.cards) for party in parties)) > CARDS:
+        raise SpaceError(f"a rehearsal holds at most {CARDS:,} interfaces, and these are {cards:,}")
     containers = _containers(policy, parties)
     rounds = tuple(
         Round(batches, translation)
         for pairs, translation in _rounds(policy, parties, containers)
-        if (batches := tuple(expecting.batches(pair for pair in pairs if chosen(pair))))
+        if (batches := tuple(expecting.batches(filter(choice.asks, pairs))))
     )
     met = {party for one in rounds for batch in one.batches for party in batch.pair.parties}
     hosts = {party.host for party in met}
     taking = tuple(party for party in (*parties, *containers) if party in met or party.name in hosts)
-    left_out = tuple(_left_out(policy, judge, parties))
+    left_out = tuple(_left_out(policy, judge, everybody))
     return Rehearsal(policy, judge, taking, rounds, base, left_out)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import socket
+import struct
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -42,6 +44,8 @@ TRACKING = {
 }
 _NEW_NETWORK = 0x40000000  # os.unshare came with Python 3.12
 _RUNAWAY = 120.0
+_NETFILTER, _REQUEST, _ACKNOWLEDGE = 12, 0x1, 0x4  # netlink(7)
+_CONNECTIONS, _DELETE = 1 << 8, 2  # linux/netfilter/nfnetlink_conntrack.h; one that names none deletes all
 _IN_DROPPED, _OUT_DROPPED = 3, 11  # columns of /proc/net/dev
 
 
@@ -82,6 +86,14 @@ class Space:
                 path = Path("/proc/sys/net", name)
                 if path.exists():
                     path.write_text(value, encoding="ascii")
+
+    def forget(self) -> None:
+        """No connection is remembered here: the next packet of each is a first one again."""
+        with inside(self), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETFILTER) as kernel:
+            kernel.send(struct.pack("=IHHIIBBH", 20, _CONNECTIONS | _DELETE, _REQUEST | _ACKNOWLEDGE, 1, 0, 0, 0, 0))
+            failure = -int(struct.unpack_from("=i", kernel.recv(4096), 16)[0])
+        if failure:
+            raise SpaceError(f"the connections of `{self.title}` cannot be forgotten: {os.strerror(failure).lower()}")
 
     @property
     def lost(self) -> int:

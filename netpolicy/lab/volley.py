@@ -56,11 +56,12 @@ class Odd:
 
 
 class Volley:
-    """Rounds of packets between parties."""
+    """Rounds of packets between parties. All is over when nothing was heard for so many seconds (`quiet`)."""
 
-    def __init__(self, posts: Mapping[Party, Post], base: int) -> None:
+    def __init__(self, posts: Mapping[Party, Post], base: int, quiet: float = QUIET) -> None:
         self.posts = posts
         self.base = base
+        self.quiet = quiet
         self._next = FIRST
         # The questions are kept with their frames, which are known by the identity of the questions.
         self._frames: dict[tuple[Family, Way, int], tuple[tuple[Question, ...], list[Frame]]] = {}
@@ -85,7 +86,7 @@ class Volley:
                 self._hear(heard, 0)
                 progress(sent)
                 sent = 0
-        self._hear(heard, QUIET)
+        self._hear(heard, self.quiet)
         progress(sent)
         for _ in range(_TRIES - 1):
             missing = list(heard.missing())
@@ -94,7 +95,7 @@ class Volley:
             for batch, places in missing:
                 self._send(batch, places)
                 self._hear(heard, 0)
-            self._hear(heard, QUIET)
+            self._hear(heard, self.quiet)
         if any(ear.lost for ear in self._ears.values()):
             raise LostError("a socket had no room for all that it was given")
         return list(heard.odd())

@@ -14,6 +14,17 @@ from netpolicy.report.findings import FORMAT_VERSION, as_value
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """A place where rules judge a packet: what the policy says, what `decide` does, and the rules that counted."""
+
+    node: str
+    hook: str
+    admitted: bool
+    decide: str
+    counted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """A packet that did not fare as the policy says: both ends, what the policy and the kernel say, and all of it."""
 
@@ -22,6 +33,7 @@ class Told:
     packet: str
     policy: str
     kernel: str
+    judged: tuple[Judged, ...]
     finding: Diagnostic
 
 
@@ -80,14 +92,14 @@ def as_json(played: Played, results: Sequence[Rehearsed], inputs: Sequence[Mappi
     return json.dumps(tree, indent=1, sort_keys=True) + "\n"
 
 
-def _backend(played: Played, one: Rehearsed) -> dict[str, Any]:
+def _backend(played: Played, result: Rehearsed) -> dict[str, Any]:
     return {
-        "backend": one.backend,
+        "backend": result.backend,
         "probes": played.probes,
-        "differing": one.differing,
+        "differing": result.differing,
         "differing_pairs": [
             {"sender": sender, "receiver": receiver, "probes": count}
-            for (sender, receiver), count in sorted(one.odd.items())
+            for (sender, receiver), count in sorted(result.odd.items())
         ],
         "explained": [
             {
@@ -96,9 +108,19 @@ def _backend(played: Played, one: Rehearsed) -> dict[str, Any]:
                 "packet": told.packet,
                 "policy": told.policy,
                 "kernel": told.kernel,
+                "judged": [
+                    {
+                        "node": one.node,
+                        "hook": one.hook,
+                        "policy": "lets it pass" if one.admitted else "refuses it",
+                        "decide": one.decide,
+                        "counted": list(one.counted),
+                    }
+                    for one in told.judged
+                ],
                 "finding": as_value(told.finding),
             }
-            for told in one.told
+            for told in result.told
         ],
     }
 

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from netpolicy.cli.rehearse import BACKENDS
 from tests.bench import aerleon, growth, on_node
 from tests.bench.clusters import DISTINCT_POLICY, cluster, distinct
 from tests.bench.measure import FailedError, Figures, median
@@ -74,6 +75,20 @@ class Bench:
     def one(self, command: str, path: Path, what: str, runs: int) -> Figures:
         output = ["-o", str(self.scratch / f"b{path.stem}")] if command == "compile" else []
         return self.job(f"netpolicy {command}, {what}", [NETPOLICY, command, str(path), *output], runs)
+
+    def rehearsals(self) -> None:
+        """Real packets, with one backend: the 20-node cluster, and 100 nodes."""
+        self.tell("", "## Rehearsal", "")
+        if not on_node.possible():
+            self.tell("These figures need root: namespaces are made. They were not taken.")
+            return
+        self.tell("| command | CPU s | wall s | peak MiB | runs |", "|---|---|---|---|---|")
+        hundred = self.scratch / "hundred.yaml"
+        hundred.write_text(cluster(100), encoding="utf-8")
+        for path, runs in ((ROOT / "rules/clusters/twenty.yaml", 5), (hundred, 3)):
+            for backend in BACKENDS:
+                command = [NETPOLICY, "rehearse", str(path), "--backend", backend, "--quiet"]
+                self.job(f"netpolicy rehearse, {path.stem}, {backend}", command, runs)
 
     def questions(self) -> None:
         """What else is asked of a policy: of the 20-node cluster, and of 5,000 nodes."""
@@ -191,6 +206,7 @@ def main() -> int:
         try:
             bench.commands()
             bench.questions()
+            bench.rehearsals()
             bench.engine()
             bench.growth()
             bench.rules()

@@ -29,6 +29,8 @@ from tests.kernel.verdict import (
     verdict,
 )
 
+pytestmark = pytest.mark.alone
+
 OLD, NEW = (dict.fromkeys(ROUTE, state) for state in (State.OLD, State.NEW))
 FAMILIES = tuple(TABLE_OF.values())
 APPLIES = int(os.environ.get("APPLIES", "20"))

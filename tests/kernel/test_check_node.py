@@ -31,7 +31,7 @@ from tests.cli.running import Outcome, called
 from tests.kernel.lab import Lab, Namespace, inside
 from tests.unit.test_node_rules import at
 
-pytestmark = pytest.mark.kernel
+pytestmark = pytest.mark.alone
 
 CLUSTER = """\
 cluster: small

@@ -22,6 +22,8 @@ from tests.kernel.verdict import (
     verdict,
 )
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def site(lab: Lab, build: Callable[..., Build]) -> Site:

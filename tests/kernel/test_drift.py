@@ -31,6 +31,8 @@ from tests.kernel.build import Build
 from tests.kernel.lab import BACKENDS, TABLE_OF, Lab, Namespace, Site, inside
 from tests.kernel.probe import Probe, answers
 
+pytestmark = pytest.mark.alone
+
 HERE = Path(__file__).parent
 EVERYTHING = HERE / "everything.yaml"
 FIVE = HERE / "five-dual.yaml"

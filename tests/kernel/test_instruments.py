@@ -18,6 +18,8 @@ from tests.kernel.scenes import beside
 from tests.kernel.states import Start, legacy_tables, make, seen
 from tests.kernel.verdict import NEW_CLUSTER, NODE, OLD_CLUSTER
 
+pytestmark = pytest.mark.alone
+
 FAMILIES = tuple(TABLE_OF.values())
 
 

@@ -181,7 +181,7 @@ def test_a_disagreement_names_the_packet_the_voices_and_the_rule_that_counted_it
     assert re.search(r"--> nodes/data/rules.v4:\d+:1", first)
     assert "note: policy: it is dropped" in first
     assert "note: kernel: it arrived, and was answered" in first
-    assert "INPUT of `data`: the policy refuses it; whoever reads the rules lets it pass" in first
+    assert "INPUT of `data`: the policy refuses it; `decide`, of the rules as read, lets it pass" in first
     assert re.search(r"INPUT of `data`: counted by `-A NP-IN-\S+ -p tcp -m tcp --dport 3306:3307 .*-j RETURN`", first)
 
 
@@ -197,6 +197,11 @@ def test_reports_for_machines_tell_the_same(
     pairs = {(one["sender"], one["receiver"]): one["probes"] for one in backend["differing_pairs"]}
     assert pairs == {(f"dea{number}", "data"): 1 for number in (1, 2, 3)}
     assert {one["finding"]["code"] for one in backend["explained"]} == {"NP321"}
+    for one in backend["explained"]:
+        judged = {place["hook"]: place for place in one["judged"]}
+        assert judged["INPUT"]["node"] == "data"
+        assert (judged["INPUT"]["policy"], judged["INPUT"]["decide"]) == ("refuses it", "lets it pass")
+        assert "--dport 3306:3307" in judged["INPUT"]["counted"][0]
     assert main([*asked, "--format", "junit"]) == 1
     suites = ElementTree.fromstring(capsys.readouterr().out)
     failed = [case.attrib["name"] for case in suites.iter("testcase") if case.find("failure") is not None]
@@ -251,6 +256,7 @@ def here() -> tuple[str, ...]:
     return tuple(re.sub(r"\b\d+sec\b", "", text) for text in texts)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_however_it_ends(lab: Lab, how: signal.Signals) -> None:
     """In the middle of its work; a namespace of others, and this machine's own, are as they were."""

@@ -1,0 +1,31 @@
+"""Where cases come from. Whoever joins the soak adds a source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hypothesis.strategies import SearchStrategy
+
+from tests.differential.agree import agreed
+from tests.differential.case import cases
+from tests.differential.saved import FOLDER
+from tests.differential.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Draws cases, and tries one: what was asked, or a DisagreementError whose words are the text to save.
+
+    Texts are saved in `folder`, where a test tries them again.
+    """
+
+    name: str
+    cases: SearchStrategy[Any]
+    agreed: Callable[[Any], Tally]
+    folder: Path
+
+
+SOURCES = (Source("policies", cases(), agreed, FOLDER),)
