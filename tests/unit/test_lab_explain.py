@@ -98,10 +98,14 @@ def test_codes_and_hints_tell_who_is_to_blame(packet: tuple[int, int, bool], rul
 def test_notes_say_what_each_voice_says_and_which_rule_decided() -> None:
     told = explained(3307, 0, True, answered=0, answer=True)
     assert (told.policy, told.kernel) == ("it is dropped", "it arrived, and was answered")
+    assert [(one.stop.node, one.stop.hook, one.policy) for one in told.voices] == [
+        ("web1", "OUTPUT", True),
+        ("db", "INPUT", False),
+    ]
     text = render(told.finding)
     assert "policy: it is dropped" in text
     assert "kernel: it arrived, and was answered" in text
-    assert "INPUT of `db`: the policy refuses it; whoever reads the rules drops it" in text
+    assert "INPUT of `db`: the policy refuses it; `decide`, of the rules as read, drops it" in text
     assert "INPUT of `db`: counted by `-A NP-IN-1 -p tcp -j RETURN`" in text
     assert "-j NP-IN-2" not in text, "what leads to another chain does not decide"
     assert "OUTPUT of `web1`" not in text, "it lets all pass"

@@ -8,13 +8,16 @@ from xml.etree import ElementTree
 import pytest
 
 from netpolicy.diagnostic import error
-from netpolicy.report.rehearsal import Played, Rehearsed, Told, as_json, as_junit, line
+from netpolicy.report.rehearsal import Judged, Played, Rehearsed, Told, as_json, as_junit, line
 
 PAIRS = {("web", "db"): 1200, ("a container of web", "outside"): 1, ("db", "web"): 34}
 PLAYED = Played("small", 2, PAIRS, 17, ("no host can have such addresses as 127.0.0.0",))
-TOLD = Told(
-    "web", "db", "tcp 1 -> 2", "it is dropped", "it arrived", error("NP321", 'lets `a <b> & "c"` pass', hint="see")
+FINDING = error("NP321", 'lets `a <b> & "c"` pass', hint="see")
+JUDGED = (
+    Judged("web", "OUTPUT", True, "lets it pass", ()),
+    Judged("db", "INPUT", False, "drops it", ("-A x -j RETURN",)),
 )
+TOLD = Told("web", "db", "tcp 1 -> 2", "it is dropped", "it arrived", JUDGED, FINDING)
 FINE = Rehearsed("iptables-legacy", {}, ())
 WRONG = Rehearsed("iptables-nft", {("web", "db"): 3, ("db", "web"): 1}, (TOLD,))
 
@@ -54,6 +57,10 @@ def test_json_tells_all_of_it() -> None:
     (told,) = wrong["explained"]
     assert (told["sender"], told["receiver"], told["packet"]) == ("web", "db", "tcp 1 -> 2")
     assert (told["policy"], told["kernel"], told["finding"]["code"]) == ("it is dropped", "it arrived", "NP321")
+    assert [(one["node"], one["hook"], one["policy"], one["decide"], one["counted"]) for one in told["judged"]] == [
+        ("web", "OUTPUT", "lets it pass", "lets it pass", []),
+        ("db", "INPUT", "refuses it", "drops it", ["-A x -j RETURN"]),
+    ]
     assert tree["left_out"] == list(PLAYED.left_out)
     assert json.loads(as_json(PLAYED, [FINE], []))["result"] == "as the policy says"
 
