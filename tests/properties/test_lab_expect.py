@@ -16,6 +16,7 @@ from netpolicy.lab.party import Kind, is_group
 from netpolicy.lab.rehearse import Rehearsal, rehearsal
 from netpolicy.lab.volley import EITHER, Batch
 from netpolicy.packet.packets import State, describe
+from netpolicy.packet.ports import Protocol
 from tests import bundles
 from tests.compiling import compiled
 from tests.specification import Specification
@@ -60,9 +61,10 @@ def answered(rejects: bool, pair: Pair, question: Question, arriving: bool) -> i
         elsewhere = pair.way in (Way.SPOOFED, Way.SERVED) or is_group(pair.destination)
         own = pair.way is Way.RECEIVED and pair.sender.kind is Kind.NODE
         return 1 if question.answered and not elsewhere and not own else EITHER
-    if not rejects:
-        return 0
-    if pair.way is Way.PLAIN and question.state is not State.UNTRACKED:
+    if not rejects or (pair.way is Way.RECEIVED and pair.sender.kind is not Kind.NODE):
+        return 0  # nobody sends for an address that no node declares
+    kept = question.protocol in (Protocol.TCP, Protocol.UDP, Protocol.SCTP, Protocol.ICMP, Protocol.ICMPV6)
+    if pair.way is Way.PLAIN and kept and question.state is not State.UNTRACKED:
         return int(question.state is State.NEW)
     return EITHER
 
