@@ -21,7 +21,7 @@ from netpolicy.lab.pairs import (
     served,
     spoofed,
 )
-from netpolicy.lab.party import BRIDGE, CARD, Card, Kind, Party, container
+from netpolicy.lab.party import BRIDGE, CARD, Card, Kind, Party, containers
 from netpolicy.packet.family import Family
 from netpolicy.packet.packets import SYN, Packet, State
 from netpolicy.packet.ports import Protocol
@@ -141,7 +141,7 @@ def test_every_node_gets_what_is_sent_to_an_address_of_none() -> None:
     assert list(pair.stops(WEB, 40_000)) == [Stop("a", INPUT, packet(N1, nobody, 80, in_interface="eth1"))]
 
 
-INNER = container(A, 0)
+(INNER,) = containers([A], ())
 INNER4 = next(address for _, address in INNER.addresses if address[0] is Family.V4)
 
 

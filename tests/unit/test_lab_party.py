@@ -12,7 +12,7 @@ from netpolicy.lab.party import (
     OUTSIDE,
     Kind,
     Party,
-    container,
+    containers,
     is_group,
     is_local,
     node_party,
@@ -169,13 +169,21 @@ def test_groups_and_addresses_of_the_link(text: str, group: bool, local: bool) -
 
 def test_containers_have_networks_of_their_own() -> None:
     nodes = [one for one in taking_part() if one.judges]
-    made = [container(node, place) for place, node in enumerate(nodes)]
+    made = containers(nodes, ())
     assert [(one.host, one.kind, str(one)) for one in made] == [
         (node.name, Kind.CONTAINER, f"a container of {node.name}") for node in nodes
     ]
     networks = {(family, number >> 2) for one in made for _, (family, number) in one.addresses}
     assert len(networks) == len(made) * len(FAMILIES)
     assert not any(card.name == BRIDGE for node in nodes for card in node.cards)
+
+
+def test_containers_keep_away_from_addresses_of_the_cluster() -> None:
+    nodes = [one for one in taking_part() if one.judges]
+    usual = {address for one in containers(nodes, ()) for _, address in one.addresses}
+    other = {address for one in containers(nodes, usual) for _, address in one.addresses}
+    assert {family for family, _ in other} == set(FAMILIES)
+    assert not usual & other
 
 
 def test_a_policy_without_networks_has_an_outside_that_sends() -> None:
