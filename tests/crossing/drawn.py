@@ -20,7 +20,7 @@ from tests.draws import pick, several
 PORTS = (0, 1, 21, 22, 23, 79, 80, 81, 443, 444, 8080, 9000, 9003, 9004, 32768, 65534, 65535)
 KINDS = {Family.V4: ((8, 0), (0, 0), (3, 3), (3, 4), (5, 1), (11, 0), (13, 0), (17, 0), (40, 7)),
          Family.V6: ((128, 0), (129, 0), (1, 4), (1, 3), (2, 0), (3, 0), (135, 0), (143, 0), (200, 7))}  # fmt: skip
-STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED", "DNAT")
+STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED", "DNAT", "SNAT")
 MACS = (*places.PEER_MACS, places.INNER_MAC, places.PEER_MACS[1] + 1)
 NUMBERS = (6, 17, 132, 50, 47, 99, 100)
 CARDS = ("eth1", "eth10", "docker0", "lo", "eth1+", "eth+", "docker+", "l+", "eth", "eth10+", "+")
@@ -32,7 +32,7 @@ FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
 FURTHER = {"INPUT": ("in-a", "in-b", "all"), "FORWARD": ("in-a", "in-b", "all"), "OUTPUT": ("out-a", "all")}
 _BEHIND = {"in-a": ("in-b", "all"), "in-b": ("all",), "out-a": ("all",), "all": ("end",), "end": ()}
 _WITH_MAC = ("INPUT", "FORWARD", "in-a", "in-b")
-_TRACKED = ("state", "state", "original port", "original destination")
+_TRACKED = ("state", "state", "original port", "original destination", "original protocol")
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,7 @@ class Probe:
             original_destination=places.at(self.family, self.destination) if tracked else None,
             original_port=self.port if tracked else None,
             flags=self._flags(),
+            snat=self.way is Way.MASKED and self.opened,
         )
 
     def _flags(self) -> int:
@@ -210,7 +211,13 @@ class Probe:
                 pass
         one = replace(one, source=one.destination, destination=one.source)
         if self.which is Which.RELATED:
-            one = replace(one, protocol=ICMP_OF[self.family], port=ERROR_KEY[self.family], source_port=0)
+            one = replace(
+                one,
+                protocol=ICMP_OF[self.family],
+                port=ERROR_KEY[self.family],
+                source_port=0,
+                original_protocol=self.protocol,
+            )
         elif self.is_icmp:
             one = replace(one, port=ECHO[self.family][1] << 8)
         else:
