@@ -10,7 +10,7 @@ from netpolicy.packet.packets import ICMP_OF, SYN, Packet, State
 from netpolicy.targets.iptables.decide import Verdict, decide
 from netpolicy.targets.iptables.rules import Reject, Ruleset
 from tests.crossing import places
-from tests.crossing.probe import ECHO, TRANSLATED, Probe, Way, Which
+from tests.crossing.probe import ECHO, RARE, TRANSLATED, Probe, Way, Which
 
 _RST, _ACK = 0x04, 0x10
 RESET = "tcp-reset"
@@ -52,6 +52,8 @@ def _passes(ruleset: Ruleset, packet: Packet) -> bool:
 def _is_certain(probe: Probe) -> bool:
     """True for packets of which the kernel tells, and of which the answer belongs to a connection that we know."""
     if probe.is_icmp and (probe.which is not Which.FIRST or probe.port != ECHO[probe.family][0] << 8):
+        return False
+    if probe.protocol in RARE:
         return False
     return probe.which in (Which.FIRST, Which.REPLY, Which.AGAIN) and probe.way not in (*TRANSLATED, Way.LOOP)
 

@@ -15,6 +15,7 @@ from netpolicy.targets.iptables.normal import BUILT_IN
 from netpolicy.targets.iptables.options import REJECT_WITH
 from netpolicy.targets.iptables.render import rule_text
 from tests.crossing import places
+from tests.crossing.spelled import spelled
 from tests.draws import pick, several
 
 PORTS = (0, 1, 21, 22, 23, 79, 80, 81, 443, 444, 8080, 9000, 9003, 9004, 32768, 65534, 65535)
@@ -115,7 +116,8 @@ def any_line(draw: st.DrawFn, family: Family, chain: str, behind: tuple[str, ...
     rules = [rule] if either is None else [r.Rule((*rule.matches, one), target, comment) for one in either]
     words = rule_text(r.Rule(tuple(asked), r.Mark()), family) + "".join(f" {text}" for text, _ in foreign)
     words += "" if either is None else f" -m multiport --ports {_listed(either[0].ports)}"
-    return Line(words + rule_text(r.Rule((), target, comment), family), tuple(rules))
+    words = spelled(draw, family, words) + rule_text(r.Rule((), target, comment), family)
+    return Line(words, tuple(rules))
 
 
 def _ask(
@@ -163,7 +165,7 @@ def _protocol(
                 # What holds for all, negated, is loaded by iptables-nft 1.8.9 as no match, and refused by `read`.
                 asked.append(r.PortIn(side, (one,), draw(st.booleans()) and one != (0, 65535)))
         case "several":
-            asked.append(r.ProtocolIs(pick(draw, (6, 17, 132))))
+            asked.append(r.ProtocolIs(pick(draw, (6, 17, 132, 33, 136))))
             ports = canonical(_interval(draw) for _ in range(draw(st.integers(2, 4))))
             if len(ports) > 1:
                 asked.append(r.PortIn(pick(draw, tuple(r.Side)), ports, negated))
@@ -173,6 +175,9 @@ def _protocol(
             asked.append(r.IcmpIs(kind, pick(draw, (None, code, code + 1)), negated))
         case "flags":
             asked.append(r.ProtocolIs(6))
+            if draw(st.booleans()):
+                foreign.append((f"-m tcp{_not(negated)} --syn", r.TcpFlags(0x17, 0x02, negated)))
+                return
             mask = several(draw, FLAGS, 1, 4)
             raised = [one for one in mask if draw(st.booleans())]
             words = f"--tcp-flags {','.join(mask)} {','.join(raised) or 'NONE'}"

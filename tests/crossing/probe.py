@@ -8,7 +8,8 @@ from enum import Enum
 from netpolicy.lab.ask import Question, Shape
 from netpolicy.packet.family import Family
 from netpolicy.packet.packets import ICMP_OF, Packet, State
-from netpolicy.packet.ports import PORTED, Protocol
+from netpolicy.packet.ports import Protocol
+from netpolicy.targets.iptables.decide import PROTOCOLS_WITH_PORTS
 from tests.crossing import places
 
 
@@ -55,6 +56,8 @@ STRAYS = {
     Which.ERROR: Shape.ERROR,
 }
 RETURNING = (Which.REPLY, Which.RELATED)
+RARE = (33, 136)
+"""DCCP and UDP-Lite: only multiport looks at their ports."""
 OPENED = (Which.REPLY, Which.AGAIN, Which.RELATED)
 TRANSLATED = (Way.PUBLISHED, Way.REDIRECTED, Way.MASKED)
 ERROR_KEY = {Family.V4: 3 << 8 | 3, Family.V6: 1 << 8 | 4}
@@ -126,7 +129,7 @@ class Probe:
     def _packet(self) -> Packet:
         """What all hooks see alike, of a packet in the direction of the flow."""
         tracked = self.state not in (State.INVALID, State.UNTRACKED)
-        ported = self.protocol in PORTED
+        ported = self.protocol in PROTOCOLS_WITH_PORTS
         return Packet(
             self.family,
             places.at(self.family, self.source),

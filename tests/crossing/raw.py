@@ -13,7 +13,7 @@ from netpolicy.packet.packets import ICMP_OF
 from netpolicy.packet.ports import PORTED
 from netpolicy.policy.cluster import Address
 from tests.crossing import places
-from tests.crossing.probe import ECHO, ERROR_KEY, IN_PARTS, Probe, Way, Which
+from tests.crossing.probe import ECHO, ERROR_KEY, IN_PARTS, RARE, Probe, Way, Which
 
 _TYPES = {Family.V4: 0x0800, Family.V6: 0x86DD}
 _MORE = 1 << 13
@@ -72,6 +72,11 @@ def _frame(probe: Probe) -> Frame:
         question = replace(question, shape=Shape.FRAGMENTS)
     if probe.which is Which.AGAIN and question.protocol == 6:
         question = replace(question, shape=Shape.ACK)
+    if probe.protocol in RARE:
+        one = frame(family, question, 0)
+        # Four bytes that sum to 1 stand where the ports belong.
+        head = struct.pack("!HH", probe.source_port, probe.port)
+        return replace(one, head=head, total=one.total - 1 + probe.source_port + probe.port)
     if probe.which is not Which.REPLY:
         return frame(family, question, probe.source_port)
     if probe.is_icmp:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from netpolicy.node.backend import Backend
 from netpolicy.packet.family import FAMILIES, Family
-from netpolicy.source import Source
-from netpolicy.targets.iptables.read_dump import read_dump
 from netpolicy.targets.iptables.rules import Ruleset
 from tests.crossing.probe import Probe, read_probe
+from tests.crossing.voices import read
 
 FOLDER = Path(__file__).parents[1] / "kernel" / "rulesets"
 _WORLDS = {True: "tracked", False: "untracked"}
@@ -40,20 +39,8 @@ class Saved:
     @property
     def ruleset(self) -> Ruleset:
         """What the texts mean."""
-        tables = {}
-        sets = []
-        for family in FAMILIES:
-            dump, problems = read_dump(
-                Source("rules", self.rules[family]), family, Source("sets", _without_flush(self.sets))
-            )
-            assert dump is not None, problems
-            tables[family] = dump.table
-            sets += dump.sets
-        return Ruleset(tables[Family.V4], tables[Family.V6], tuple(sets))
-
-
-def _without_flush(text: str) -> str:
-    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("flush "))
+        sets = "".join(line for line in self.sets.splitlines(keepends=True) if not line.startswith("flush "))
+        return read(*self.rules.items(), sets=sets)
 
 
 def read_saved(text: str) -> Saved:

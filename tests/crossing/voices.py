@@ -19,6 +19,12 @@ from tests.crossing.probe import Probe, Way, Which
 from tests.crossing.world import Seen, World
 
 
+_READINGS = ("as meant", "read back", "as written")
+_ASKED_AGAIN = 20
+_PATIENT = 0.05
+"""Seconds of silence before what is odd is believed."""
+
+
 class MisreadError(Exception):
     """Our reader does not take what a save tool printed."""
 
@@ -59,19 +65,6 @@ class Voices:
         return all(packet in self.admits for packet in stops)
 
 
-def read_back(world: World, sets: str) -> Ruleset:
-    """The ruleset that the kernel holds, as our reader takes it from the save tools."""
-    tables = []
-    for family in FAMILIES:
-        text = world.saved(family)
-        dump, problems = read_dump(Source("saved", text), family, Source("sets", sets))
-        if dump is None:
-            raise MisreadError(f"{problems}\n{text}")
-        tables.append(dump)
-    v4, v6 = tables
-    return Ruleset(v4.table, v6.table, (*v4.sets, *v6.sets))
-
-
 def disagreements(
     world: World, texts: Mapping[Family, str], sets: str, meant: Ruleset, probes: Sequence[Probe]
 ) -> tuple[list[Disagreement], int, int]:
@@ -79,42 +72,53 @@ def disagreements(
     probes = [probe for probe in probes if not _is_unknown(world, meant, probe)]
     world.restore_sets(sets)
     seen = world.cross(texts, probes)
-    ours, theirs = Voices(meant), Voices(read_back(world, world.sets()))
+    ours, theirs = Voices(meant), [Voices(one) for one in _readings(world, texts, sets)]
     passing = sum(one.arrived for one in seen)
     odd = list(differing(world.backend, ours, theirs, probes, seen))
-    for _ in range(2):
-        if not odd:
-            break
-        world.quiet = 0.1
-        asked = [one.probe for one in odd]
-        odd = list(differing(world.backend, ours, theirs, asked, world.cross(texts, asked)))
-        world.quiet = 0.01
+    if odd:
+        asked = [one.probe for one in odd[:_ASKED_AGAIN]]
+        odd = list(differing(world.backend, ours, theirs, asked, world.cross(texts, asked, _PATIENT)))
     return odd, passing, len(probes)
 
 
+def _readings(world: World, texts: Mapping[Family, str], sets: str) -> list[Ruleset]:
+    """What the kernel holds, as the save tools print it, and what was written, where that is another value."""
+    held = read(*((family, world.saved(family)) for family in FAMILIES), sets=world.sets())
+    written = read(*texts.items(), sets="".join(line for line in sets.splitlines(keepends=True) if "flush" not in line))
+    same = (held.v4, held.v6, held.sets) == (written.v4, written.v6, written.sets)
+    return [held] if same else [held, written]
+
+
+def read(*texts: tuple[Family, str], sets: str) -> Ruleset:
+    """The ruleset of these texts, as our reader takes rules of others."""
+    tables, lists = {}, []
+    for family, text in texts:
+        dump, problems = read_dump(Source("rules", text), family, Source("sets", sets))
+        if dump is None:
+            raise MisreadError(f"{problems}\n{text}")
+        tables[family] = dump.table
+        lists += dump.sets
+    return Ruleset(tables[Family.V4], tables[Family.V6], tuple(lists))
+
+
 def differing(
-    backend: Backend, ours: Voices, theirs: Voices, probes: Sequence[Probe], seen: Sequence[Seen]
+    backend: Backend, ours: Voices, theirs: Sequence[Voices], probes: Sequence[Probe], seen: Sequence[Seen]
 ) -> Iterator[Disagreement]:
-    """The probes of which not all voices say the same."""
+    """The probes of which not all voices say the same: the ruleset as meant, others as read, and the kernel."""
     for probe, kernel in zip(probes, seen, strict=True):
         stops = probe.stops()
-        verdicts = ours.decide(stops), theirs.decide(stops)
-        sets = ours.admitted(stops), theirs.admitted(stops)
+        verdicts = [one.decide(stops) for one in (ours, *theirs)]
+        sets = [one.admitted(stops) for one in (ours, *theirs)]
         passes = verdicts[0] is Verdict.ALLOW
         answered = told(ours.ruleset, probe, stops)
         # A node that refuses what it sends to itself hears the refusal as it would hear the packet.
         deaf = probe.way is Way.LOOP and verdicts[0] is Verdict.REJECT
-        agree = verdicts[0] is verdicts[1] and sets == (passes, passes) and (deaf or kernel.arrived == passes)
+        agree = {*verdicts} == {verdicts[0]} and {*sets} == {passes} and (deaf or kernel.arrived == passes)
         if agree and (passes or answered is None or kernel.answered == answered):
             continue
-        said = {
-            "decide": verdicts[0].value,
-            "decide, read back": verdicts[1].value,
-            "admitted": _word(sets[0]),
-            "admitted, read back": _word(sets[1]),
-            "kernel": outcome(kernel),
-            "kernel, if it tells the sender": _TOLD[answered],
-        }
+        said = {"kernel": outcome(kernel), "kernel, if it tells the sender": _TOLD[answered]}
+        for reading, verdict, inside in zip(_READINGS, verdicts, sets, strict=False):
+            said |= {f"decide, {reading}": verdict.value, f"admitted, {reading}": _word(inside)}
         yield Disagreement(backend.value, probe, said)
 
 

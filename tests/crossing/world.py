@@ -23,7 +23,8 @@ from tests.crossing import places
 from tests.crossing.probe import Probe
 from tests.crossing.raw import ethernet, openings, packets
 
-PROTOCOLS = (6, 17, 132, 50, 47, 99)
+PROTOCOLS = (6, 17, 132, 33, 136, 50, 47, 99)
+QUIET = 0.01
 OPEN = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"
 _SETTINGS = {
     "ipv4/ip_forward": "1",
@@ -92,7 +93,6 @@ class World:
         self.node, others = places.node(), places.others()
         self._opened = ExitStack()
         self._next = FIRST
-        self.quiet = 0.01
         try:
             self.fabric = self._opened.enter_context(Fabric((self.node, *others)))
             self._loader = self._opened.enter_context(closing(Loader(self.fabric, backend)))
@@ -164,8 +164,11 @@ class World:
         """What `ipset save` prints."""
         return self.run("ipset", "save")
 
-    def cross(self, texts: Mapping[Family, str], probes: Sequence[Probe]) -> list[Seen]:
-        """What became of each probe under these rules; connections that it needs were opened before them."""
+    def cross(self, texts: Mapping[Family, str], probes: Sequence[Probe], quiet: float = QUIET) -> list[Seen]:
+        """What became of each probe under these rules; connections that it needs were opened before them.
+
+        `quiet` is how long, in seconds, all must be silent before silence is believed.
+        """
         first = self._next
         self._next += len(probes)
         if self._next > LAST >> 1:
@@ -178,13 +181,13 @@ class World:
                 for at, probe in enumerate(probes):
                     for sender, packet in openings(probe, first + at):
                         self._send(probe, sender, packet)
-                self._heard(first, 0, self.quiet)
+                self._heard(first, 0, QUIET)
         for family, text in texts.items():
             self.restore(family, text)
         for at, probe in enumerate(probes):
             for packet in packets(probe, first + at):
                 self._send(probe, probe.sender, packet)
-        found = self._heard(first, len(probes), self.quiet)
+        found = self._heard(first, len(probes), quiet)
         return [
             Seen(probe.hears in heard, probe.sender in heard and probe.sender != probe.hears)
             for probe, heard in zip(probes, found, strict=True)

@@ -13,13 +13,10 @@ from hypothesis import given, settings
 
 from netpolicy.node.backend import Backend
 from netpolicy.packet.family import Family
-from netpolicy.source import Source
-from netpolicy.targets.iptables.read_dump import read_dump
-from netpolicy.targets.iptables.rules import Ruleset
 from tests.crossing.agree import SLOW, Case, Counts, agreed, cases, world
 from tests.crossing.sampled import sample
 from tests.crossing.saved import FOLDER, read_saved
-from tests.crossing.voices import Voices, differing, disagreements, outcome
+from tests.crossing.voices import Voices, differing, disagreements, outcome, read
 from tests.crossing.world import OPEN
 
 SAVED = sorted(FOLDER.glob("*.txt"))
@@ -96,12 +93,6 @@ def test_a_wrong_reading_is_noticed(wrong: str, backend: Backend) -> None:
     place, probes = world(backend, True), sample(1, 2000, tracked=True)
     probes = [one for one in probes if one.family is Family.V4]
     seen = place.cross({Family.V4: RULES, Family.V6: OPEN}, probes)
-    right, false = (Voices(_read(text)) for text in (RULES, changed))
-    assert not list(differing(backend, right, right, probes, seen))
-    assert list(differing(backend, false, false, probes, seen))
-
-
-def _read(text: str) -> Ruleset:
-    dump, problems = read_dump(Source("rules", text), Family.V4)
-    assert dump is not None, problems
-    return dump.ruleset
+    right, false = (Voices(read((Family.V4, text), (Family.V6, OPEN), sets="")) for text in (RULES, changed))
+    assert not list(differing(backend, right, [], probes, seen))
+    assert list(differing(backend, false, [], probes, seen))
