@@ -94,9 +94,11 @@ def _more(packet: Packet) -> str:
     flags = [f"flags {packet.flags:#04x}"] if packet.protocol == Protocol.TCP and packet.flags != SYN else []
     mac = [f"from {packet.mac.to_bytes(6, 'big').hex(':')}"] if packet.mac is not None else []
     fragment = ["a later fragment"] if packet.fragment else []
-    about = [f"about {_name(connection_protocol(packet))}"] if connection_protocol(packet) != packet.protocol else []
+    about = connection_protocol(packet)
+    unlike = [f"about {_name(about)}"] if about != packet.protocol else []
     source = ["snat"] if packet.snat else []
-    return "".join(f", {one}" for one in (*flags, *mac, *fragment, *about, *source, *(f"where `{one}`" for one in sorted(packet.holds))))
+    unmodelled = (f"where `{one}`" for one in sorted(packet.holds))
+    return "".join(f", {one}" for one in (*flags, *mac, *fragment, *unlike, *source, *unmodelled))
 
 
 def _translation(packet: Packet) -> str:

@@ -59,10 +59,12 @@ def others() -> tuple[Party, Party]:
 
 def roads() -> tuple[str, ...]:
     """The `ip` commands by which the node knows where everybody is, and asks nobody."""
-    found = [f"route add {text(family, net)}/{family.bits - 8} dev {card}" for family in FAMILIES for net, card in _ROUTES]
+    found = []
+    known = ((FRONT, PEERS, PEER_MACS[0]), (SIDE, SIDE_PEERS, PEER_MACS[0]), (BACK, INNER, INNER_MAC))
     for family in FAMILIES:
-        for card, places, mac in ((FRONT, PEERS, PEER_MACS[0]), (SIDE, SIDE_PEERS, PEER_MACS[0]), (BACK, INNER, INNER_MAC)):
-            found += [f"neigh add {text(family, low)} lladdr {mac_text(mac)} dev {card} nud permanent" for low in places]
+        found += [f"route add {text(family, net)}/{family.bits - 8} dev {card}" for net, card in _ROUTES]
+        for card, lows, mac in known:
+            found += [f"neigh add {text(family, low)} lladdr {mac_text(mac)} dev {card} nud permanent" for low in lows]
     return tuple(found)
 
 
@@ -71,7 +73,7 @@ def mac_text(mac: int) -> str:
 
 
 def translation(family: Family) -> str:
-    """The nat and raw tables of the node: ports that lead elsewhere, a source that is masked, and what is not tracked."""
+    """The nat and raw tables of the node: ports that lead elsewhere, a masked source, and what is not tracked."""
     to = {low: text(family, low) if family is Family.V4 else f"[{text(family, low)}]" for low in (0x08, 0x0808)}
     lines = ["*raw"]
     for chain in ("PREROUTING", "OUTPUT"):
@@ -81,6 +83,7 @@ def translation(family: Family) -> str:
     lines += ["COMMIT", "*nat"]
     for ports, (low, port) in ((PUBLISHED_PORTS, PUBLISHED_TO), (REDIRECTED_PORTS, REDIRECTED_TO)):
         asked = f"-d {text(family, PUBLISHING)} -p {{0}} -m {{0}} --dport {ports[0]}:{ports[1]}"
-        lines += [f"-A PREROUTING {asked.format(one)} -j DNAT --to-destination {to[low]}:{port}" for one in ("tcp", "udp")]
+        to_port = f"--to-destination {to[low]}:{port}"
+        lines += [f"-A PREROUTING {asked.format(one)} -j DNAT {to_port}" for one in ("tcp", "udp")]
     lines += [f"-A POSTROUTING -s {text(family, MASKED)} -j SNAT --to-source {text(family, MASK)}", "COMMIT", ""]
     return "\n".join(lines)

@@ -184,7 +184,7 @@ class Probe:
             case Way.PUBLISHED:
                 one = self._translated(one, places.PUBLISHED_TO)
                 found = [replace(one, in_interface=self.card, out_interface=places.BACK, mac=mac)]
-            case Way.REDIRECTED:
+            case _:
                 found = [replace(self._translated(one, places.REDIRECTED_TO), in_interface=self.card, mac=mac)]
         return [part for each in found for part in self._parts(each)]
 
@@ -255,11 +255,18 @@ _ENDS = {
 def read_probe(text: str) -> Probe:
     """The probe of a text that `str` made."""
     words = dict(word.split("=", 1) for word in text.split())
+    protocol, source, destination, source_port, port, mac = (
+        int(words[name]) for name in ("protocol", "source", "destination", "source_port", "port", "mac")
+    )
     return Probe(
         Way(words["way"]),
         Which(words["which"]),
         Family(int(words["family"])),
-        *(int(words[name]) for name in ("protocol", "source", "destination", "source_port", "port")),
-        card=words["card"],
-        mac=int(words["mac"]),
+        protocol,
+        source,
+        destination,
+        source_port,
+        port,
+        words["card"],
+        mac,
     )

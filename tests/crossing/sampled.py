@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ from netpolicy.packet.ports import PORTED
 from netpolicy.targets.iptables.decide import PROTOCOLS_WITH_PORTS
 from tests.crossing import places
 from tests.crossing.drawn import INSIDE, KINDS, OUTSIDE, PORTS
-from tests.crossing.probe import ECHO, OPENED, RARE, STRAYS, TRANSLATED, Probe, Way, Which
+from tests.crossing.probe import ECHO, ERROR_KEY, OPENED, RARE, STRAYS, TRANSLATED, Probe, Way, Which
 
 T = TypeVar("T")
 _WAYS = (Way.IN,) * 5 + (Way.OUT,) * 4 + (Way.FORWARD,) * 3 + (Way.BACK,) * 2 + (Way.LOOP,)
@@ -52,8 +53,11 @@ def _probe(random: Random, place: int, *, tracked: bool) -> Probe | None:
     if not _fits(way, which, protocol, family):
         return None
     source, destination = _ends(random, way)
-    port, source_port = _ports(random, family, way, which, protocol, place)
-    return Probe(way, which, family, protocol, source, destination, source_port, port, _card(random, way), _mac(random))
+    card = places.BACK if way in (Way.BACK, Way.MASKED) else random.choice((places.FRONT, places.SIDE))
+    mac = random.choice(places.PEER_MACS)
+    bare = Probe(way, which, family, protocol, source, destination, 0, 0, card, mac)
+    port, source_port = _ports(random, bare, place)
+    return replace(bare, port=port, source_port=source_port)
 
 
 def _fits(way: Way, which: Which, protocol: int, family: Family) -> bool:
@@ -98,24 +102,17 @@ def _ends(random: Random, way: Way) -> tuple[int, int]:
             return random.choice(OUTSIDE), places.PUBLISHING
 
 
-def _ports(
-    random: Random, family: Family, way: Way, which: Which, protocol: int, place: int
-) -> tuple[int, int]:
+def _ports(random: Random, bare: Probe, place: int) -> tuple[int, int]:
     """Destination and source port; those of ICMP are its kind, and a number that no other has."""
-    if protocol == ICMP_OF[family]:
-        if which in OPENED:
-            return ECHO[family][0] << 8, place
-        if which is Which.ERROR:
-            return {Family.V4: 3 << 8 | 3, Family.V6: 1 << 8 | 4}[family], place
-        kind, code = random.choice(KINDS[family])
-        return kind << 8 | random.choice((code, code, code + 1)), place
-    if protocol not in PROTOCOLS_WITH_PORTS:
+    if bare.is_icmp:
+        return _kind(random, bare), place
+    if bare.protocol not in PROTOCOLS_WITH_PORTS:
         return 0, 0
     # A translation that meets another flow of the same ends would change the port.
-    source_port = 40_000 + place % 20_000 if way in TRANSLATED else _one(random, PORTS, place)
-    if which is Which.UNTRACKED:
+    source_port = 40_000 + place % 20_000 if bare.way in TRANSLATED else _one(random, PORTS, place)
+    if bare.which is Which.UNTRACKED:
         source_port = places.UNTRACKED_PORT
-    match way:
+    match bare.way:
         case Way.PUBLISHED:
             return random.randint(*places.PUBLISHED_PORTS), source_port
         case Way.REDIRECTED:
@@ -125,14 +122,15 @@ def _ports(
             return (80 if 9000 <= port <= 9005 else port), source_port
 
 
+def _kind(random: Random, bare: Probe) -> int:
+    if bare.which in OPENED:
+        return ECHO[bare.family][0] << 8
+    if bare.which is Which.ERROR:
+        return ERROR_KEY[bare.family]
+    kind, code = random.choice(KINDS[bare.family])
+    return kind << 8 | random.choice((code, code, code + 1))
+
+
 def _one(random: Random, known: Sequence[int], place: int) -> int:
     """One of the known, or a port that no other has."""
     return random.choice(known) if random.random() < 0.5 else 40_000 + place % 20_000
-
-
-def _card(random: Random, way: Way) -> str:
-    return places.BACK if way in (Way.BACK, Way.MASKED) else random.choice((places.FRONT, places.SIDE))
-
-
-def _mac(random: Random) -> int:
-    return random.choice(places.PEER_MACS)

@@ -1,4 +1,4 @@
-"""What every voice says of a probe: `decide` and `admitted`, of what was meant and of what was read back, and the kernel."""
+"""What every voice says of a probe: `decide` and `admitted`, of a ruleset as meant and as read, and the kernel."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from netpolicy.source import Source
 from netpolicy.targets.iptables.admitted import admitted
 from netpolicy.targets.iptables.decide import Verdict, decide
 from netpolicy.targets.iptables.read_dump import read_dump
-from netpolicy.targets.iptables.rules import PortIn, Ruleset, TcpFlags
+from netpolicy.targets.iptables.rules import AddressList, PortIn, Ruleset, Table, TcpFlags
 from tests.crossing.answers import told
 from tests.crossing.probe import Probe, Way, Which
 from tests.crossing.world import Seen, World
-
 
 _READINGS = ("as meant", "read back", "as written")
 _ASKED_AGAIN = 20
@@ -91,7 +90,8 @@ def _readings(world: World, texts: Mapping[Family, str], sets: str) -> list[Rule
 
 def read(*texts: tuple[Family, str], sets: str) -> Ruleset:
     """The ruleset of these texts, as our reader takes rules of others."""
-    tables, lists = {}, []
+    tables: dict[Family, Table] = {}
+    lists: list[AddressList] = []
     for family, text in texts:
         dump, problems = read_dump(Source("rules", text), family, Source("sets", sets))
         if dump is None:

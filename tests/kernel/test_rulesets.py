@@ -1,7 +1,7 @@
 """Random rulesets do in the kernel what we say of them.
 
-Real packets cross a node whose rules are drawn, on both backends and in both families. `decide` and `admitted`, each of
-the ruleset as drawn and as read back from what the save tools print, and the kernel have to say the same of every packet.
+Real packets cross a node whose rules are drawn, on both backends and in both families. `decide` and `admitted`, of the
+ruleset as drawn and as read back from what the save tools print, and the kernel have to say the same of every packet.
 """
 
 from __future__ import annotations
