@@ -287,7 +287,7 @@ def _packet(family: Family, chosen: Mapping[Variable, Intervals], grid: Grid | N
     none = last(Axis.ORIGINAL_DESTINATION, family, grid)
     port, mac = value(Axis.ORIGINAL_PORT, NO_PORT), value(Axis.MAC, NO_MAC)
     source_port = chosen.get(Axis.SOURCE_PORT.variable)
-    protocol = chosen.get(Axis.ORIGINAL_PROTOCOL.variable)
+    about = value(Axis.ORIGINAL_PROTOCOL, key >> VALUE_BITS)
     return Packet(
         family,
         address(Axis.SOURCE),
@@ -307,6 +307,6 @@ def _packet(family: Family, chosen: Mapping[Variable, Intervals], grid: Grid | N
         mac=None if mac == NO_MAC else mac,
         fragment=bool(value(Axis.FRAGMENT)),
         holds=frozenset(text for (rank, text), found in chosen.items() if rank == Axis.OPAQUE and found[0][0]),
-        original_protocol=None if protocol is None else protocol[0][0],
+        original_protocol=None if about == key >> VALUE_BITS else about,
         snat=bool(value(Axis.SOURCE_TRANSLATED)),
     )
