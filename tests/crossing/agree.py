@@ -18,7 +18,7 @@ from tests.crossing.saved import Saved
 from tests.crossing.voices import disagreements
 from tests.crossing.world import World
 
-PROBES = 400
+PROBES = 200
 _TOGETHER = 25
 """Rulesets of a seed; a disagreement ends them."""
 _SHRINKING = 60

@@ -34,6 +34,7 @@ FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
 # Ethernet address is refused wherever OUTPUT leads to.
 FURTHER = {"INPUT": ("in-a", "in-b", "all"), "FORWARD": ("in-a", "in-b", "all"), "OUTPUT": ("out-a", "all")}
 _BEHIND = {"in-a": ("in-b", "all"), "in-b": ("all",), "out-a": ("all",), "all": ("end",), "end": ()}
+_LINES = {"INPUT": (4, 9), "FORWARD": (4, 9), "OUTPUT": (4, 9), "end": (0, 2)}
 _WITH_MAC = ("INPUT", "FORWARD", "in-a", "in-b")
 _TRACKED = ("state", "state", "original port", "original destination", "original protocol")
 
@@ -94,7 +95,8 @@ def tables(draw: st.DrawFn, family: Family, *, tracked: bool) -> tuple[str, r.Ta
     written = []
     for name in (*BUILT_IN, *_BEHIND):
         behind = FURTHER.get(name, _BEHIND.get(name, ()))
-        inside = [draw(any_line(family, name, behind, tracked=tracked)) for _ in range(draw(st.integers(0, 4)))]
+        count = draw(st.integers(*_LINES.get(name, (2, 5))))
+        inside = [draw(any_line(family, name, behind, tracked=tracked)) for _ in range(count)]
         policy = pick(draw, ("ACCEPT", "DROP")) if name in BUILT_IN else ""
         chains.append(r.Chain(name, tuple(rule for line in inside for rule in line.rules), policy))
         lines.append(f":{name} {policy or '-'} [0:0]")
@@ -105,11 +107,13 @@ def tables(draw: st.DrawFn, family: Family, *, tracked: bool) -> tuple[str, r.Ta
 @st.composite
 def any_line(draw: st.DrawFn, family: Family, chain: str, behind: tuple[str, ...], *, tracked: bool) -> Line:
     """A rule that the tools take."""
-    kinds = ["source", "destination", "interface", "protocol", "protocol", "set", "range"]
+    kinds = ["source", "destination", "interface", *("protocol",) * 4, "set", "range"]
     kinds += _TRACKED if tracked else ()
-    kinds += ["mac"] if chain in _WITH_MAC else []
+    kinds += ["mac", "mac"] if chain in _WITH_MAC else []
     kinds += ["fragment"] if family is Family.V4 else []
-    found = [one for kind in several(draw, kinds, 0, 3) for one in _asked(draw, family, chain, kind)]
+    # A rule that asks nothing ends all that comes after it, so there are few.
+    most = pick(draw, (1, 1, 2, 2, 3, 0))
+    found = [one for kind in several(draw, kinds, min(1, most), most) for one in _asked(draw, family, chain, kind)]
     asked = [match for match, words in found if not words]
     foreign = [(words, match) for match, words in found if words]
     target = _target(draw, family, behind, asked)
@@ -165,7 +169,7 @@ def _conntrack(draw: st.DrawFn, family: Family, kind: str, negated: bool) -> r.M
 
 
 def _protocol(draw: st.DrawFn, family: Family, negated: bool) -> list[Asked]:
-    match pick(draw, ("number", "ports", "ports", "several", "icmp", "flags")):
+    match pick(draw, ("number", "ports", "ports", "several", "icmp", "icmp", "flags")):
         case "ports":
             return _ports(draw)
         case "several":

@@ -16,10 +16,10 @@ from tests.crossing.drawn import INSIDE, KINDS, OUTSIDE, PORTS
 from tests.crossing.probe import ECHO, ERROR_KEY, OPENED, RARE, STRAYS, TRANSLATED, Probe, Way, Which
 
 T = TypeVar("T")
-_WAYS = (Way.IN,) * 5 + (Way.OUT,) * 4 + (Way.FORWARD,) * 3 + (Way.BACK,) * 2 + (Way.LOOP,)
+_WAYS = (Way.IN,) * 5 + (Way.OUT,) * 4 + (Way.FORWARD,) * 3 + (Way.BACK,) * 2 + (Way.LOOP,) * 2
 _PROTOCOLS = (6,) * 8 + (17,) * 5 + (132,) * 2 + (1,) * 3 + (50, 47, 99)
 _LATER = (Which.REPLY, Which.AGAIN, Which.RELATED)
-_TRACKED = (Which.FIRST,) * 10 + _LATER * 2 + (*STRAYS, Which.UNTRACKED)
+_TRACKED = (Which.FIRST,) * 10 + _LATER * 2 + (*STRAYS, *(Which.UNTRACKED,) * 2)
 _UNTRACKED = (Which.FIRST,) * 4 + (Which.PARTS, Which.HEAD, Which.TAIL, Which.TAIL, *STRAYS)
 # The first part holds 16 bytes: rules that look into a header of which a part is missing drop the packet.
 _LONG = (17, 132)

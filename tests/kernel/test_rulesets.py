@@ -20,7 +20,7 @@ from tests.crossing.voices import Voices, differing, disagreements, outcome, rea
 from tests.crossing.world import OPEN
 
 SAVED = sorted(FOLDER.glob("*.txt"))
-RULESETS = {True: 80, False: 50}
+RULESETS = {True: 100, False: 60}
 """How many are drawn, with conntrack and without."""
 RULES = """
 *filter
