@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from functools import cache
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
@@ -15,8 +14,8 @@ from netpolicy.node.backend import Backend
 from tests.crossing.drawn import Drawn, rulesets, sets_text
 from tests.crossing.sampled import sample
 from tests.crossing.saved import Saved
-from tests.crossing.voices import disagreements
-from tests.crossing.world import World
+from tests.crossing.voices import MisreadError, disagreements
+from tests.crossing.world import RefusedError, World
 
 PROBES = 200
 _TOGETHER = 25
@@ -32,7 +31,7 @@ class DisagreementError(Exception):
 
 @dataclass(slots=True)
 class Counts:
-    """How much was asked. A packet is counted for each backend; `texts` are the disagreements."""
+    """How much was asked. A packet is counted for each backend; `texts` are the disagreements, and what was refused."""
 
     rulesets: int = 0
     rules: int = 0
@@ -74,14 +73,27 @@ def cases(draw: st.DrawFn, *, tracked: bool) -> Case:
     return Case(tracked, draw(rulesets(tracked=tracked)), draw(st.integers(0, 1 << 20)))
 
 
-@cache
+_WORLDS: dict[tuple[Backend, bool], World] = {}
+
+
 def world(backend: Backend, tracked: bool) -> World:
-    """The one of this process; the kernel clears it away when the process ends."""
-    return World(backend, tracked=tracked)
+    """The one of this process."""
+    if (backend, tracked) not in _WORLDS:
+        _WORLDS[backend, tracked] = World(backend, tracked=tracked)
+    return _WORLDS[backend, tracked]
+
+
+def clear() -> None:
+    """No world is left."""
+    while _WORLDS:
+        _WORLDS.popitem()[1].close()
 
 
 def agreed(case: Case) -> Counts:
-    """What was asked; a DisagreementError where voices differ, or a tool refuses what it should take."""
+    """What was asked; a DisagreementError where voices differ.
+
+    A RefusedError says that a tool does not take what was drawn, a MisreadError that our reader does not.
+    """
     found = Counts()
     probes = sample(case.number, PROBES, tracked=case.tracked)
     sets = sets_text(case.drawn.ruleset)
@@ -138,4 +150,6 @@ def _some(seed: int, until: float, *, tracked: bool) -> Counts:
         each()
     except (DisagreementError, Flaky):
         found.texts += failing[-1:]
+    except (RefusedError, MisreadError) as refused:
+        found.texts.append(str(refused))
     return found

@@ -6,6 +6,7 @@ ruleset as drawn and as read back from what the save tools print, and the kernel
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 
 from netpolicy.node.backend import Backend
 from netpolicy.packet.family import Family
-from tests.crossing.agree import SLOW, Case, Counts, agreed, cases, world
+from tests.crossing.agree import SLOW, Case, Counts, agreed, cases, clear, world
 from tests.crossing.sampled import sample
 from tests.crossing.saved import FOLDER, read_saved
 from tests.crossing.voices import Voices, differing, disagreements, outcome, read
@@ -40,6 +41,12 @@ RULES = """
 -A user -p tcp -j ACCEPT
 COMMIT
 """.lstrip()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cleared(root: None) -> Iterator[None]:
+    yield
+    clear()
 
 
 @pytest.mark.parametrize("tracked", RULESETS, ids=lambda tracked: "conntrack" if tracked else "fragments")
