@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
@@ -116,10 +116,32 @@ def is_multicast(address: Address) -> bool:
     return number >> 28 == 0xE if family is Family.V4 else number >> 120 == 0xFF
 
 
-def container(node: Party, place: int) -> Party:
-    """A container of the node; each has an address of its own in a network that is kept for measurements (RFC 2544)."""
-    addresses = ((Family.V4, 0xC6120000 + 4 * place + 2), (Family.V6, (0xFDC6_1200 << 96) + (place << 16) + 2))
-    return Party(f"container@{node.name}", Kind.CONTAINER, (Card(CARD, addresses),), node.name)
+def containers(nodes: Sequence[Party], taken: Collection[Address]) -> list[Party]:
+    """A container of each node, behind it in a network of their own that holds no address which is taken."""
+    blocks = {}
+    for family, firsts in _BLOCKS.items():
+        held = [number for of, number in taken if of is family]
+        end = len(nodes) * _APART[family]
+        blocks[family] = next(
+            (first for first in firsts if not any(first <= one < first + end for one in held)), firsts[0]
+        )
+    return [
+        Party(
+            f"container@{node.name}",
+            Kind.CONTAINER,
+            (Card(CARD, tuple((family, first + place * _APART[family] + 2) for family, first in blocks.items())),),
+            node.name,
+        )
+        for place, node in enumerate(nodes)
+    ]
+
+
+# For measurements (RFC 2544), shared by carriers (RFC 6598), private (RFC 1918); unique to a site (RFC 4193).
+_BLOCKS = {
+    Family.V4: (0xC6120000, 0x64400000, 0xAC100000, 0x0A000000),
+    Family.V6: (0xFDC6_1200 << 96, 0xFDC6_1201 << 96),
+}
+_APART = {Family.V4: 4, Family.V6: 1 << 16}
 
 
 def _told_apart(policy: Policy, family: Family, atoms: Atoms) -> Iterator[int]:

@@ -17,7 +17,7 @@ from netpolicy.lab.fabric import Fabric
 from netpolicy.lab.judge import Judge
 from netpolicy.lab.load import Loader, Translation
 from netpolicy.lab.pairs import PORTS, Pair, Way, beside, contained, plain, published, received, served, spoofed
-from netpolicy.lab.party import Kind, Party, container, is_group, node_party, silent, strangers, virtual
+from netpolicy.lab.party import Kind, Party, containers, is_group, node_party, silent, strangers, virtual
 from netpolicy.lab.post import LostError, Post
 from netpolicy.lab.space import TRACKING, SpaceError
 from netpolicy.lab.volley import Batch, Odd, Volley
@@ -102,15 +102,15 @@ def rehearsal(policy: Policy, classes: Sequence[NodeClass], choice: Choice | Non
     parties = [party for party in everybody if choice.takes(party) or party.kind is Kind.OUTSIDE]
     if (cards := sum(len(party.cards) for party in parties)) > CARDS:
         raise SpaceError(f"a rehearsal holds at most {CARDS:,} interfaces, and these are {cards:,}")
-    containers = _containers(policy, parties)
+    inner = _containers(policy, parties)
     rounds = tuple(
         Round(batches, translation)
-        for pairs, translation in _rounds(policy, parties, containers)
+        for pairs, translation in _rounds(policy, parties, inner)
         if (batches := tuple(expecting.batches(filter(choice.asks, pairs))))
     )
     met = {party for one in rounds for batch in one.batches for party in batch.pair.parties}
     hosts = {party.host for party in met}
-    taking = tuple(party for party in (*parties, *containers) if party in met or party.name in hosts)
+    taking = tuple(party for party in (*parties, *inner) if party in met or party.name in hosts)
     left_out = tuple(_left_out(policy, judge, everybody))
     return Rehearsal(policy, judge, taking, rounds, base, left_out)
 
@@ -125,7 +125,7 @@ def _left_out(policy: Policy, judge: Judge, parties: Sequence[Party]) -> Iterato
 
 
 def _rounds(
-    policy: Policy, parties: Sequence[Party], containers: Sequence[Party]
+    policy: Policy, parties: Sequence[Party], inner: Sequence[Party]
 ) -> Iterator[tuple[Iterator[Pair], Translation | None]]:
     outside = next(one for one in parties if one.kind is Kind.OUTSIDE)
     yield served(parties), None
@@ -133,15 +133,16 @@ def _rounds(
     yield spoofed(parties, outside), None
     yield beside(parties), None
     yield received(parties, virtual(policy)), None
-    yield contained(parties, containers), Translation.SOURCE
-    yield published(parties, containers), Translation.DESTINATION
+    yield contained(parties, inner), Translation.SOURCE
+    yield published(parties, inner), Translation.DESTINATION
 
 
 def _containers(policy: Policy, parties: Sequence[Party]) -> list[Party]:
     """One behind every node, where the policy speaks of forwarded services."""
     if not any(one.forwarded for one in policy.statements):
         return []
-    return [container(node, place) for place, node in enumerate(one for one in parties if one.judges)]
+    taken = {address for party in parties for _, address in party.addresses} | set(virtual(policy))
+    return containers([one for one in parties if one.judges], taken)
 
 
 @dataclass(frozen=True)

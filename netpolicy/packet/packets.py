@@ -28,7 +28,9 @@ class Packet:
     `port` is the destination port, or `type << 8 | code` of an ICMP packet. `dnat` says that the destination was
     translated on this node; the original destination and port are then what the sender wrote. `flags` are those of TCP
     as on the wire (a first packet has SYN alone), `mac` is the Ethernet source, if it has one. `holds` are the texts of
-    the matches that are not modelled and hold for it.
+    the matches that are not modelled and hold for it. `original_protocol` is that of the connection which an ICMP error
+    is about; None is its own. `snat` says that the source of its connection is translated on this node, which is known
+    from the second packet on.
     """
 
     family: Family
@@ -47,6 +49,8 @@ class Packet:
     mac: int | None = None
     fragment: bool = False
     holds: frozenset[str] = frozenset()
+    original_protocol: int | None = None
+    snat: bool = False
 
     @property
     def key(self) -> int:
@@ -54,9 +58,15 @@ class Packet:
         return self.protocol << VALUE_BITS | self.port
 
 
+def connection_protocol(packet: Packet) -> int:
+    """The protocol of the packet's connection: of an ICMP error in state RELATED it is that of another packet."""
+    is_error = packet.state is State.RELATED and packet.protocol == ICMP_OF[packet.family]
+    return packet.original_protocol if is_error and packet.original_protocol is not None else packet.protocol
+
+
 def describe(packet: Packet) -> str:
     """The packet on one line: `tcp 10.0.0.1:40000 -> 10.0.0.2:22 in eth0, new`."""
-    words = [PROTOCOL_NAMES.get(packet.protocol, f"proto {packet.protocol}")]
+    words = [_name(packet.protocol)]
     if packet.protocol == ICMP_OF[packet.family]:
         words += [_endpoint(packet.family, packet.source, 0), "->", _endpoint(packet.family, packet.destination, 0)]
         words.append(f"type {packet.port >> 8} code {packet.port & 255}")
@@ -66,6 +76,10 @@ def describe(packet: Packet) -> str:
     words += ["in", packet.in_interface] if packet.in_interface else []
     words += ["out", packet.out_interface] if packet.out_interface else []
     return f"{' '.join(words)}, {packet.state.value.lower()}{_translation(packet)}{_more(packet)}"
+
+
+def _name(protocol: int) -> str:
+    return PROTOCOL_NAMES.get(protocol, f"proto {protocol}")
 
 
 def _endpoint(family: Family, address: int, port: int) -> str:
@@ -80,7 +94,11 @@ def _more(packet: Packet) -> str:
     flags = [f"flags {packet.flags:#04x}"] if packet.protocol == Protocol.TCP and packet.flags != SYN else []
     mac = [f"from {packet.mac.to_bytes(6, 'big').hex(':')}"] if packet.mac is not None else []
     fragment = ["a later fragment"] if packet.fragment else []
-    return "".join(f", {one}" for one in (*flags, *mac, *fragment, *(f"where `{one}`" for one in sorted(packet.holds))))
+    about = connection_protocol(packet)
+    unlike = [f"about {_name(about)}"] if about != packet.protocol else []
+    source = ["snat"] if packet.snat else []
+    unmodelled = (f"where `{one}`" for one in sorted(packet.holds))
+    return "".join(f", {one}" for one in (*flags, *mac, *fragment, *unlike, *source, *unmodelled))
 
 
 def _translation(packet: Packet) -> str:

@@ -17,7 +17,7 @@ from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.packet.flowset import FlowSet
 from netpolicy.packet.grid import Grid
 from netpolicy.packet.intervals import Intervals, canonical, contains
-from netpolicy.packet.packets import SYN, Packet, State
+from netpolicy.packet.packets import SYN, Packet, State, connection_protocol
 from netpolicy.packet.ports import PORT_SPACE_LAST, VALUE_BITS, VALUE_LAST, PortSet
 
 
@@ -37,7 +37,9 @@ class Axis(IntEnum):
     FLAGS = 10
     FRAGMENT = 11
     MAC = 12
-    OPAQUE = 13
+    ORIGINAL_PROTOCOL = 13
+    SOURCE_TRANSLATED = 14
+    OPAQUE = 15
 
     @property
     def variable(self) -> Variable:
@@ -59,6 +61,8 @@ _LAST = {
     Axis.FLAGS: 255,
     Axis.FRAGMENT: 1,
     Axis.MAC: MAC_LAST + 1,  # as above
+    Axis.ORIGINAL_PROTOCOL: 255,
+    Axis.SOURCE_TRANSLATED: 1,
     Axis.OPAQUE: 1,
 }
 NO_PORT = VALUE_LAST + 1
@@ -72,6 +76,7 @@ _USUAL: Mapping[Axis, tuple[int, ...]] = {
     Axis.SOURCE_PORT: (40000,),
     Axis.FLAGS: (SYN,),
     Axis.MAC: (NO_MAC,),
+    Axis.ORIGINAL_PROTOCOL: (6, 17),
 }
 """What a witness has where it may, the first of these that is possible."""
 
@@ -237,6 +242,8 @@ def point(packet: Packet) -> dict[Variable, int]:
         Axis.FLAGS: packet.flags,
         Axis.FRAGMENT: int(packet.fragment),
         Axis.MAC: NO_MAC if packet.mac is None else packet.mac,
+        Axis.ORIGINAL_PROTOCOL: connection_protocol(packet),
+        Axis.SOURCE_TRANSLATED: int(packet.snat),
     }
     found = {axis.variable: value for axis, value in values.items()}
     return found | {(int(Axis.OPAQUE), text): 1 for text in packet.holds}
@@ -280,6 +287,7 @@ def _packet(family: Family, chosen: Mapping[Variable, Intervals], grid: Grid | N
     none = last(Axis.ORIGINAL_DESTINATION, family, grid)
     port, mac = value(Axis.ORIGINAL_PORT, NO_PORT), value(Axis.MAC, NO_MAC)
     source_port = chosen.get(Axis.SOURCE_PORT.variable)
+    about = value(Axis.ORIGINAL_PROTOCOL, key >> VALUE_BITS)
     return Packet(
         family,
         address(Axis.SOURCE),
@@ -299,4 +307,6 @@ def _packet(family: Family, chosen: Mapping[Variable, Intervals], grid: Grid | N
         mac=None if mac == NO_MAC else mac,
         fragment=bool(value(Axis.FRAGMENT)),
         holds=frozenset(text for (rank, text), found in chosen.items() if rank == Axis.OPAQUE and found[0][0]),
+        original_protocol=None if about == key >> VALUE_BITS else about,
+        snat=bool(value(Axis.SOURCE_TRANSLATED)),
     )

@@ -131,6 +131,10 @@ def _rest(box: Mapping[Variable, Intervals]) -> Iterator[str]:
                 yield "later fragments"
             case Axis.MAC:
                 yield "from " + ", ".join(low.to_bytes(7, "big")[1:].hex(":") for low, _ in values if low < NO_MAC)
+            case Axis.ORIGINAL_PROTOCOL:
+                yield f"about a connection of protocol {_numbers(values, 256)}"
+            case Axis.SOURCE_TRANSLATED:
+                yield "source translated" if values[0][0] else "source not translated"
             case Axis.OPAQUE:
                 yield f"{'where' if values[0][0] else 'unless'} `{text}`"
             case _:

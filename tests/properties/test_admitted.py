@@ -95,6 +95,8 @@ def packets(draw: st.DrawFn, family: Family) -> Packet:
         mac=pick(draw, (None, MAC, MAC + 1)),
         fragment=draw(st.booleans()),
         holds=frozenset(several(draw, TEXTS, 0, 2)),
+        original_protocol=pick(draw, (None, 6, 17)),
+        snat=draw(st.booleans()),
     )
 
 

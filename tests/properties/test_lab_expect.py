@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from netpolicy.lab.party import Kind, is_group
 from netpolicy.lab.rehearse import Rehearsal, rehearsal
 from netpolicy.lab.volley import EITHER, Batch
 from netpolicy.packet.packets import State, describe
+from netpolicy.packet.ports import Protocol
 from tests import bundles
 from tests.compiling import compiled
 from tests.specification import Specification
@@ -59,9 +61,10 @@ def answered(rejects: bool, pair: Pair, question: Question, arriving: bool) -> i
         elsewhere = pair.way in (Way.SPOOFED, Way.SERVED) or is_group(pair.destination)
         own = pair.way is Way.RECEIVED and pair.sender.kind is Kind.NODE
         return 1 if question.answered and not elsewhere and not own else EITHER
-    if not rejects:
-        return 0
-    if pair.way is Way.PLAIN and question.state is not State.UNTRACKED:
+    if not rejects or (pair.way is Way.RECEIVED and pair.sender.kind is not Kind.NODE):
+        return 0  # nobody sends for an address that no node declares
+    kept = question.protocol in (Protocol.TCP, Protocol.UDP, Protocol.SCTP, Protocol.ICMP, Protocol.ICMPV6)
+    if pair.way is Way.PLAIN and kept and question.state is not State.UNTRACKED:
         return int(question.state is State.NEW)
     return EITHER
 
@@ -104,15 +107,19 @@ def test_no_pair_is_left_out(case: Case) -> None:
 
 
 @cache
-def second() -> tuple[Specification, Rehearsal]:
-    policy, cluster = read(SECOND, bundles.CLUSTER)
-    return Specification([policy], cluster), played(Case(SECOND, bundles.CLUSTER, (), policy, cluster))
+def second(text: str) -> tuple[Specification, Rehearsal]:
+    policy, cluster = read(text, bundles.CLUSTER)
+    return Specification([policy], cluster), played(Case(text, bundles.CLUSTER, (), policy, cluster))
 
 
-def test_so_it_is_for_every_node_of_a_class_and_every_way() -> None:
-    specification, one = second()
-    agree(specification, True, iter(every(one)))
-    ways = {batch.pair.way for batch in one.batches}
-    assert ways == set(Way) - {Way.BESIDE, Way.RECEIVED}
+@pytest.mark.parametrize("text", [SECOND, bundles.POLICY], ids=["classes of one", "a class of two"])
+def test_so_it_is_for_every_node_of_a_class_and_every_way(text: str) -> None:
+    specification, one = second(text)
+    agree(specification, text == SECOND, iter(every(one)))
     members = {batch.pair.receiver.name for batch in one.batches if 1 in batch.arrives and batch.pair.way is Way.PLAIN}
     assert {"web1", "web2", "db"} <= members
+
+
+def test_every_way_of_a_policy_with_forwarded_services_is_asked() -> None:
+    _, one = second(SECOND)
+    assert {batch.pair.way for batch in one.batches} == set(Way) - {Way.BESIDE, Way.RECEIVED}

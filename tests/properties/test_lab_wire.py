@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -140,6 +141,15 @@ def test_sums_are_right(one: Sent) -> None:
     if protocol == Protocol.UDP:
         assert one.body[6:8] != bytes(2), "no sum at all"
         assert int.from_bytes(one.body[4:6], "big") == len(one.body)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_sum_of_nothing_is_written_as_one(family: Family) -> None:
+    """RFC 768: no sum at all is what nothing would say."""
+    made = frame(family, Question(Protocol.UDP, 53), 40_000)
+    sums = {made.bytes(FIRST, addresses)[6:8] for addresses in range(1 << 16)}
+    assert bytes(2) not in sums
+    assert bytes([255, 255]) in sums
 
 
 # Fragments.

@@ -199,8 +199,8 @@ def icmp(kind: int, code: int = 0) -> Packet:
     return replace(PACKET, protocol=1, port=kind << 8 | code, source_port=0)
 
 
-def state(one: State, *, dnat: bool = False) -> Packet:
-    return replace(PACKET, state=one, dnat=dnat)
+def state(one: State, *, dnat: bool = False, snat: bool = False) -> Packet:
+    return replace(PACKET, state=one, dnat=dnat, snat=snat)
 
 
 TRANSLATED = replace(PACKET, dnat=True, original_destination=number("203.0.113.7"), original_port=41000, port=8080)
@@ -243,7 +243,8 @@ MATCHES: list[tuple[str, list[Packet], list[Packet]]] = [
         state(State.ESTABLISHED)]),
     ("-m conntrack ! --ctstate DNAT", [PLAIN, state(State.INVALID)], [TRANSLATED]),
     ("-m conntrack ! --ctstate NEW", [state(State.ESTABLISHED)], [PLAIN, TRANSLATED]),
-    ("-m conntrack --ctstate SNAT", [], [PLAIN, TRANSLATED]),
+    ("-m conntrack --ctstate SNAT", [state(State.ESTABLISHED, snat=True)], [PLAIN, TRANSLATED]),
+    ("-m conntrack ! --ctstate NEW,SNAT", [state(State.ESTABLISHED)], [PLAIN, state(State.ESTABLISHED, snat=True)]),
     ("-m conntrack --ctorigdstport 41000:61000", [TRANSLATED, replace(TRANSLATED, original_port=61000)], [
         PLAIN, replace(TRANSLATED, original_port=40999), replace(TRANSLATED, original_port=61001)]),
     ("-m conntrack ! --ctorigdstport 22", [TRANSLATED], [PLAIN, replace(TRANSLATED, original_port=22)]),
@@ -253,6 +254,10 @@ MATCHES: list[tuple[str, list[Packet], list[Packet]]] = [
         PLAIN, replace(TRANSLATED, original_destination=number("10.0.0.2"))]),
     ("-m conntrack --ctproto 6", [PLAIN], [udp(22), state(State.INVALID), state(State.UNTRACKED)]),
     ("-m conntrack ! --ctproto 6", [udp(22)], [PLAIN, replace(udp(22), state=State.INVALID)]),
+    # An error belongs to the connection that it is about; nothing else is of another protocol than its connection.
+    ("-m conntrack --ctproto 17", [replace(icmp(3), state=State.RELATED, original_protocol=17)], [
+        replace(icmp(3), state=State.RELATED), replace(icmp(8), original_protocol=17),
+        replace(PLAIN, state=State.RELATED, original_protocol=17)]),
 ]  # fmt: skip
 
 

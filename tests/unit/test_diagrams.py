@@ -168,6 +168,7 @@ PACKET = Packet(
     V4,
     *(1, 2, Protocol.TCP, 22, 40001, "eth0", "eth1", State.ESTABLISHED, True, 3, 23, SYN | 1, 7, True),
     holds=frozenset({"x"}),
+    snat=True,
 )
 
 
@@ -186,6 +187,8 @@ def test_each_axis_asks_for_its_own_coordinate() -> None:
         "FLAGS": SYN | 1,
         "FRAGMENT": 1,
         "MAC": 7,
+        "ORIGINAL_PROTOCOL": 6,
+        "SOURCE_TRANSLATED": 1,
     }
     assert found[int(Axis.OPAQUE), "x"] == 1
     for axis in Axis:

@@ -216,8 +216,7 @@ class Walk:
                 carried = _turned(((0, VALUE_LAST),), (pair,), negated=negated)
                 return [(Axis.STATE, _CONNECTED), (Axis.ORIGINAL_PORT, carried)]
             case OriginalProtocol(number, negated):
-                keys = _turned(_EVERY_KEY, PortSet.protocol(number).v4, negated=negated)
-                return [(Axis.STATE, _CONNECTED), (Axis.KEY, keys)]
+                return [(Axis.STATE, _CONNECTED), self.protocols(number, negated=negated)]
             case TcpFlags(mask, wanted, negated):
                 flags = canonical((one, one) for one in range(256) if (one & mask == wanted) != negated)
                 return [(Axis.KEY, _TCP), (Axis.FLAGS, flags), _FIRST]
@@ -255,12 +254,24 @@ class Walk:
         return _turned(whole, placed, negated=negated)
 
     def states(self, states: frozenset[str], *, negated: bool) -> Node:
-        """The packets in one of these states; a translated destination is one more beside the state."""
+        """The packets in one of these states; a translated end of their connection is one more beside the state."""
         named = canonical((at, at) for at, one in enumerate(STATES) if one.value in states)
-        found = PacketSet.where(self.family, {Axis.STATE: named}).of(self.family)
-        if "DNAT" in states:
-            found = union(found, PacketSet.where(self.family, {Axis.TRANSLATED: ((1, 1),)}).of(self.family))
+        found = self.where({Axis.STATE: named})
+        for name, axis in (("DNAT", Axis.TRANSLATED), ("SNAT", Axis.SOURCE_TRANSLATED)):
+            if name in states:
+                found = union(found, self.where({axis: ((1, 1),)}))
         return diagram.complement(found) if negated else found
+
+    def protocols(self, number: int, *, negated: bool) -> Node:
+        """The packets of connections of this protocol; an ICMP error is about one of any."""
+        own = _turned(_EVERY_KEY, PortSet.protocol(number).v4, negated=negated)
+        about = _turned(((0, 255),), ((number, number),), negated=negated)
+        errors = self.where({Axis.STATE: state(State.RELATED), Axis.KEY: PortSet.icmp_any(self.family).of(self.family)})
+        others = difference(self.where({Axis.KEY: own}), errors)
+        return union(others, intersection(errors, self.where({Axis.ORIGINAL_PROTOCOL: about})))
+
+    def where(self, asked: Mapping[Axis, Intervals]) -> Node:
+        return PacketSet.where(self.family, asked, self.grid).of(self.family)
 
 
 def _inner_first(table: Table, chain: Chain) -> list[Chain]:

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from netpolicy.packet import intervals
 from netpolicy.packet.addresses import Family
-from netpolicy.packet.packets import Packet, State
+from netpolicy.packet.packets import Packet, State, connection_protocol
 from netpolicy.targets.iptables.rules import (
     Accept,
     AddressRange,
@@ -232,11 +232,12 @@ def _has_icmp_type(match: IcmpIs, packet: Packet) -> bool:
 
 
 def _states(packet: Packet) -> frozenset[str]:
-    """The names of the packet's states; a translated destination is one more beside the state.
+    """The names of the packet's states; a translated end of its connection is one more beside the state.
 
-    SNAT is never among them: the source is translated after the filter table has seen the packet.
+    The source is translated after the filter table has seen the first packet, so SNAT is only among them later.
     """
-    return frozenset({packet.state.value, "DNAT"}) if packet.dnat else frozenset({packet.state.value})
+    translated = ("DNAT" if packet.dnat else "", "SNAT" if packet.snat else "")
+    return frozenset({packet.state.value, *filter(None, translated)})
 
 
 def _has_original(match: OriginalPort | OriginalDestination | OriginalProtocol, packet: Packet) -> bool:
@@ -249,7 +250,7 @@ def _has_original(match: OriginalPort | OriginalDestination | OriginalProtocol, 
         return False
     match match:
         case OriginalProtocol(number, negated):
-            return (packet.protocol == number) != negated
+            return (connection_protocol(packet) == number) != negated
         case OriginalPort((first, last), negated):
             port = packet.original_port
             return port is not None and (first <= port <= last) != negated

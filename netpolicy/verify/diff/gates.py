@@ -70,6 +70,7 @@ class Gates:
         asked = {
             Axis.STATE: STATES.index(State.NEW),
             Axis.TRANSLATED: 1,
+            Axis.SOURCE_TRANSLATED: 0,
             Axis.IN_INTERFACE: interfaces.number(card),
             Axis.OUT_INTERFACE: interfaces.number(BRIDGE),
             Axis.FRAGMENT: 0,
@@ -83,6 +84,7 @@ def untouched(node: Node, comes: int, goes: int, nowhere: int) -> Node:
     asked = {
         Axis.STATE: STATES.index(State.NEW),
         Axis.TRANSLATED: 0,
+        Axis.SOURCE_TRANSLATED: 0,
         Axis.IN_INTERFACE: comes,
         Axis.OUT_INTERFACE: goes,
         Axis.ORIGINAL_PORT: NO_PORT,
