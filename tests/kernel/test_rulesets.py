@@ -14,14 +14,16 @@ from hypothesis import given, settings
 
 from netpolicy.node.backend import Backend
 from netpolicy.packet.family import Family
-from tests.crossing.agree import SLOW, Case, Counts, agreed, cases, clear, world
+from tests.crossing.agree import Case, agreed, cases, clear, world
 from tests.crossing.sampled import sample
 from tests.crossing.saved import FOLDER, read_saved
 from tests.crossing.voices import Voices, differing, disagreements, outcome, read
 from tests.crossing.world import OPEN
+from tests.differential.tally import Tally
+from tests.properties.test_meaning import SLOW
 
 SAVED = sorted(FOLDER.glob("*.txt"))
-RULESETS = {True: 100, False: 60}
+RULESETS = {True: 70, False: 40}
 """How many are drawn, with conntrack and without."""
 RULES = """
 *filter
@@ -51,12 +53,13 @@ def cleared(root: None) -> Iterator[None]:
 
 @pytest.mark.parametrize("tracked", RULESETS, ids=lambda tracked: "conntrack" if tracked else "fragments")
 def test_random_rulesets_do_what_we_say(tracked: bool) -> None:
-    total = Counts()
+    total = Tally()
 
     @settings(max_examples=RULESETS[tracked], derandomize=True, database=None, suppress_health_check=SLOW)
     @given(cases(tracked=tracked))
     def each(case: Case) -> None:
-        total.add(agreed(case))
+        nonlocal total
+        total += agreed(case)
 
     each()
     assert total.rulesets >= RULESETS[tracked]

@@ -9,6 +9,8 @@ from typing import Any
 
 from hypothesis.strategies import SearchStrategy
 
+from tests.crossing import agree as rulesets
+from tests.crossing.saved import FOLDER as RULESETS
 from tests.differential.agree import agreed
 from tests.differential.case import cases
 from tests.differential.saved import FOLDER
@@ -28,4 +30,8 @@ class Source:
     folder: Path
 
 
-SOURCES = (Source("policies", cases(), agreed, FOLDER),)
+SOURCES = (
+    Source("policies", cases(), agreed, FOLDER),
+    Source("rulesets", rulesets.cases(tracked=True), rulesets.agreed, RULESETS),
+    Source("rulesets without conntrack", rulesets.cases(tracked=False), rulesets.agreed, RULESETS),
+)
