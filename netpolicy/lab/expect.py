@@ -145,9 +145,10 @@ class Expecting:
 
     def _is_wide(self, pair: Pair) -> bool:
         """True for pairs of which everything is asked: others show that one thing is judged like another."""
-        if pair.way is Way.CONTAINED:
+        if pair.way in (Way.CONTAINED, Way.SPOOFED):
+            # Elsewhere a sender's own rules stop what its receiver should refuse, too.
             return self.policy.egress is Egress.ENFORCED
-        return pair.way not in (Way.SPOOFED, Way.PUBLISHED)
+        return pair.way not in (Way.FORGED, Way.PUBLISHED)
 
     def _arriving(self, pair: Pair, stops: Sequence[Stop], row: Row) -> int | None:
         """1 for each question whose packet arrives; None where the rules need not say anything."""
@@ -174,7 +175,7 @@ class Expecting:
         # Every node holds what any of them receives, and takes no answer from an address of its own.
         held = pair.way is Way.RECEIVED and pair.sender.judges
         # What a DHCP server answers is forgotten at once, and so an error about it belongs to no connection.
-        alone = pair.way not in (Way.SPOOFED, Way.SERVED) and not held and not is_group(pair.destination)
+        alone = pair.way not in (Way.SPOOFED, Way.FORGED, Way.SERVED) and not held and not is_group(pair.destination)
         answered = (row.answers if alone else row.either) & arrives * _BOTH
         if self.policy.refuse is Refuse.REJECT:
             refused = arrives ^ _number(1 for _ in row.questions)

@@ -24,6 +24,7 @@ class Way(Enum):
     PLAIN = ""
     SERVED = "as a DHCP server answers"
     SPOOFED = "with the source of another"
+    FORGED = "with a source that is none of the sender's"
     BESIDE = "by another interface than the one with that address"
     RECEIVED = "to an address that no node declares"
     PUBLISHED = "to a port that leads to a container"
@@ -135,6 +136,16 @@ def spoofed(parties: Sequence[Party], outside: Party) -> Iterator[Pair]:
             if other not in (receiver, outside):
                 for pair in _between(other, receiver):
                     yield replace(pair, way=Way.SPOOFED, sender=outside, card=outside.cards[0].name)
+
+
+def forged(parties: Sequence[Party], outside: Party) -> Iterator[Pair]:
+    """From every node, with an address of each family that nobody's node has, to everybody."""
+    sources = {family: number for _, (family, number) in reversed(list(outside.addresses))}
+    for sender in parties:
+        for receiver in parties if sender.judges else ():
+            for pair in _between(outside, receiver) if receiver not in (sender, outside) else ():
+                if pair.source == (pair.family, sources[pair.family]):
+                    yield replace(pair, way=Way.FORGED, sender=sender, card=sender.cards[0].name)
 
 
 def beside(parties: Sequence[Party]) -> Iterator[Pair]:

@@ -16,7 +16,7 @@ from netpolicy.lab.explain import MOST, SPARE, Disagreement, Explaining
 from netpolicy.lab.fabric import Fabric
 from netpolicy.lab.judge import Judge
 from netpolicy.lab.load import Loader, Translation
-from netpolicy.lab.pairs import PORTS, Pair, Way, beside, contained, plain, published, received, served, spoofed
+from netpolicy.lab.pairs import PORTS, Pair, Way, beside, contained, forged, plain, published, received, served, spoofed
 from netpolicy.lab.party import Kind, Party, containers, is_group, node_party, silent, strangers, virtual
 from netpolicy.lab.post import LostError, Post
 from netpolicy.lab.space import TRACKING, SpaceError
@@ -131,6 +131,7 @@ def _rounds(
     yield served(parties), None
     yield plain(parties), None
     yield spoofed(parties, outside), None
+    yield forged(parties, outside), None
     yield beside(parties), None
     yield received(parties, virtual(policy)), None
     yield contained(parties, inner), Translation.SOURCE

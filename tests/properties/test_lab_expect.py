@@ -58,7 +58,7 @@ def arrives(specification: Specification, pair: Pair, question: Question) -> boo
 def answered(rejects: bool, pair: Pair, question: Question, arriving: bool) -> int:
     """What the sender hears: of the host where it arrives, else of rules that reject."""
     if arriving:
-        elsewhere = pair.way in (Way.SPOOFED, Way.SERVED) or is_group(pair.destination)
+        elsewhere = pair.way in (Way.SPOOFED, Way.FORGED, Way.SERVED) or is_group(pair.destination)
         own = pair.way is Way.RECEIVED and pair.sender.kind is Kind.NODE
         return 1 if question.answered and not elsewhere and not own else EITHER
     if not rejects or (pair.way is Way.RECEIVED and pair.sender.kind is not Kind.NODE):

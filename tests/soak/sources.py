@@ -21,17 +21,18 @@ from tests.differential.tally import Tally
 class Source:
     """Draws cases, and tries one: what was asked, or a DisagreementError whose words are the text to save.
 
-    Texts are saved in `folder`, where a test tries them again.
+    Texts are saved in `folder`, where a test tries them again. `turn` is how many cases it has in a row.
     """
 
     name: str
     cases: SearchStrategy[Any]
     agreed: Callable[[Any], Tally]
     folder: Path
+    turn: int
 
 
 SOURCES = (
-    Source("policies", cases(), agreed, FOLDER),
-    Source("rulesets", rulesets.cases(tracked=True), rulesets.agreed, RULESETS),
-    Source("rulesets without conntrack", rulesets.cases(tracked=False), rulesets.agreed, RULESETS),
+    Source("policies", cases(), agreed, FOLDER, 50),
+    Source("rulesets", rulesets.cases(tracked=True), rulesets.agreed, RULESETS, 10),
+    Source("rulesets without conntrack", rulesets.cases(tracked=False), rulesets.agreed, RULESETS, 10),
 )

@@ -16,9 +16,6 @@ from tests.differential.agree import DisagreementError
 from tests.differential.tally import Tally
 from tests.soak.sources import SOURCES, Source
 
-EXAMPLES = 50
-"""Cases of a source before the next one has its turn; a disagreement ends them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -51,12 +48,12 @@ def work(first_seed: int, until: float, said: Queue[Told]) -> None:
 
 
 def tried(source: Source, number: int, until: float, tell: Callable[[Tally], object]) -> list[str]:
-    """Some cases have been tried; the text of the one that voices differ about, as small as it could be made."""
+    """The cases of a turn have been tried; where voices differ about one, its text, as small as it could be made."""
     failing: list[str] = []
 
     @seed(number)
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=source.turn,
         database=None,
         deadline=None,
         phases=(Phase.generate, Phase.shrink),
