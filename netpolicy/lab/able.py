@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import product
 
 from netpolicy.diagnostic import Diagnostic, error
-from netpolicy.lab.space import SpaceError, make
+from netpolicy.lab.space import SpaceError, inside, make
 from netpolicy.node.backend import Backend
 from netpolicy.node.host import Host
 from netpolicy.packet.family import FAMILIES
@@ -29,7 +31,8 @@ def unable(backends: Sequence[Backend], host: Host | None = None) -> list[Diagno
         )
         found.append(error("NP324", f"a rehearsal needs {named}, which this machine does not have", hint=hint))
     try:
-        make("trial").close()
+        with closing(make("trial")) as space, inside(space):
+            socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW).close()
     except SpaceError as failure:
         found.append(error("NP324", str(failure), hint=_HINT))
     except OSError as failure:

@@ -31,6 +31,8 @@ Progress = Callable[[int], object]
 CARDS = 1_000
 """The most interfaces of nodes and networks: a bridge of Linux has 1,024 ports."""
 _MOST_FILES = 1 << 20
+_PATIENCE = 5
+"""How often a way is tried before it counts as closed: interfaces of a busy machine come up late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,11 @@ class Stage:
         for each in one.rounds:
             self._translate(each)
             batches = tuple(control.control(each.batches, one.base + PORTS + SPARE))
-            control.require_open(self.volley.run(batches))
+            for _ in range(_PATIENCE):
+                odd = self.volley.run(batches)
+                if not odd:
+                    break
+            control.require_open(odd)
         if any(each.translation for each in one.rounds):
             for host, _ in self._hosts():
                 self.loader.untranslate(host)

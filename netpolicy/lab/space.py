@@ -10,16 +10,17 @@ import ctypes
 import os
 import socket
 import struct
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from netpolicy.node.host import Host
 from netpolicy.node.namespace import OWN, enter
 
 # Every refusal must be heard, and an address must be usable at once: no limits on ICMP errors, no duplicate address
-# detection. An interface answers only for its own addresses, as on separate wires.
+# detection. An interface answers only for its own addresses, as on separate wires. Who does not hear where another is
+# asks again at once, not after a second: an interface that has just come up may lose the first question.
 SETTINGS = {
     "ipv4/icmp_ratelimit": "0",
     "ipv4/icmp_ratemask": "0",
@@ -27,12 +28,14 @@ SETTINGS = {
     "ipv4/conf/all/rp_filter": "0",
     "ipv4/conf/default/rp_filter": "0",
     "ipv4/conf/all/arp_ignore": "1",
+    "ipv4/neigh/default/retrans_time_ms": "20",
     "ipv6/icmp/ratelimit": "0",
     "ipv6/icmp/ratemask": "0",
     "ipv6/conf/all/accept_dad": "0",
     "ipv6/conf/default/accept_dad": "0",
     "ipv6/conf/default/accept_ra": "0",
     "ipv6/conf/default/router_solicitations": "0",
+    "ipv6/neigh/default/retrans_time_ms": "20",
 }
 # Connections may be picked up in the middle, as by default. What has no ports is forgotten at once: else what one end
 # sends makes a packet of the other end an answer. A kernel has these settings once rules have asked for connections.
@@ -68,16 +71,9 @@ class Space:
     def ip(self, *lines: str) -> None:
         """The `ip` commands have happened here; else a SpaceError has its words."""
         with inside(self):
-            done = subprocess.run(
-                ("ip", "-batch", "-"),
-                input="".join(f"{line}\n" for line in lines),
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_RUNAWAY,
-            )
-        if done.returncode:
-            raise SpaceError(f"`ip` refused what makes `{self.title}`: {' '.join(done.stderr.split())}")
+            answer = Host().run("ip", "-batch", "-", text="".join(f"{line}\n" for line in lines), within=_RUNAWAY)
+        if answer.status:
+            raise SpaceError(f"`ip` refused what makes `{self.title}`: {answer.why}")
 
     def set(self, settings: Mapping[str, str]) -> None:
         """The settings below /proc/sys/net that this kernel has hold these values here."""
