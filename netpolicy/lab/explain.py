@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from netpolicy.diagnostic import Diagnostic, Label, error
@@ -26,6 +27,7 @@ MOST = 25
 """More packets than these of a backend are counted, and not explained."""
 SPARE = 64
 """Source ports for packets that are sent again."""
+_REFUSES = re.compile(r"-j (DROP|REJECT)\b")
 _CHAINS = {INPUT: "NP-IN-", FORWARD: "NP-FWD-", OUTPUT: "NP-OUT-"}
 _VERDICTS = {Verdict.ALLOW: "lets it pass", Verdict.DROP: "drops it", Verdict.REJECT: "rejects it"}
 
@@ -71,7 +73,8 @@ class Explaining:
         voices = tuple(self._voice(stop, met.get(stop.node, ())) for stop in stops)
         policy, kernel = _policy(odd), _kernel(odd)
         packet = stops[0].packet if stops else Packet(*pair.source, pair.destination[1], question.protocol)
-        finding = self._finding(odd, packet, voices, policy, kernel)
+        answer = tuple(_refusing(stops, met)) if odd.arrived and not odd.answered else ()
+        finding = self._finding(odd, packet, voices, (f"policy: {policy}", f"kernel: {kernel}", *answer))
         return Disagreement(pair, question, packet_words(packet, question, pair.way), policy, kernel, voices, finding)
 
     def _voice(self, stop: Stop, met: tuple[Counted, ...]) -> Voice:
@@ -98,7 +101,7 @@ class Explaining:
         party = self.fabric.node(name)
         return counters(self.loader.host(party), self.fabric.spaces[party], self.loader.backend, family)
 
-    def _finding(self, odd: Odd, packet: Packet, voices: tuple[Voice, ...], policy: str, kernel: str) -> Diagnostic:
+    def _finding(self, odd: Odd, packet: Packet, voices: tuple[Voice, ...], said: tuple[str, ...]) -> Diagnostic:
         pair, wanted = odd.batch.pair, bool(odd.batch.arrives[odd.place])
         code, does, verb = "NP323", "answers otherwise than the policy says", Verb.ALLOW
         if odd.arrived and not wanted:
@@ -108,10 +111,10 @@ class Explaining:
         words = packet_words(packet, odd.question, pair.way)
         message = f"{self.loader.backend.value} {does}: `{pair.sender}` -> `{pair.receiver}`, {words}"
         labels = [voice.place for voice in voices if voice.place is not None and (voice.met or not voice.policy)]
-        said = "this deny forbids it" if verb is Verb.DENY else "this allow asks for it"
+        asks = "this deny forbids it" if verb is Verb.DENY else "this allow asks for it"
         spans = (statement.span for statement in speaking(self.judge.policy, verb, packet))
-        labels += [Label(span, said) for span in spans if span is not None]
-        notes = [f"policy: {policy}", f"kernel: {kernel}", *_notes(voices)]
+        labels += [Label(span, asks) for span in spans if span is not None]
+        notes = [*said, *_notes(voices)]
         return error(code, message, *labels, hint=_hint(voices, odd), notes=notes)
 
 
@@ -147,10 +150,23 @@ def _notes(voices: tuple[Voice, ...]) -> Iterator[str]:
         yield from (f"{one.stop.hook} of `{one.stop.node}`: counted by `{text}`" for text in one.met)
 
 
+def _refusing(stops: Sequence[Stop], met: Mapping[str, tuple[Counted, ...]]) -> Iterator[str]:
+    """The rules that refused something where the packet itself was not judged: its answer."""
+    judged = {(stop.node, stop.hook) for stop in stops}
+    for node, counted in met.items():
+        for hook, chain in _CHAINS.items():
+            for one in counted if (node, hook) not in judged else ():
+                if one.chain.startswith(chain) and _REFUSES.search(one.text):
+                    yield f"{hook} of `{node}`: its answer was counted by `{one.text}`"
+
+
 def _hint(voices: tuple[Voice, ...], odd: Odd) -> str:
     passes = all(one.decide == _VERDICTS[Verdict.ALLOW] for one in voices)
     if passes is not odd.arrived:
         return "the kernel does not do what its rules say, as netpolicy reads them: report it with all of this"
-    if passes is bool(odd.batch.arrives[odd.place]):
+    if odd.arrived and not odd.answered and odd.batch.answered[odd.place] == 1:
+        return "its answer did not come back: look at what both nodes do with packets of an established connection"
+    rejects = any(one.decide == _VERDICTS[Verdict.REJECT] for one in voices)
+    if passes is bool(odd.batch.arrives[odd.place]) and (passes or rejects is not odd.answered):
         return "the rules say what the policy says; what else is between the two?"
     return "the rules do not say what the policy says: compile the cluster again, or report it"

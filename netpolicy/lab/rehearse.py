@@ -32,7 +32,7 @@ CARDS = 1_000
 """The most interfaces of nodes and networks: a bridge of Linux has 1,024 ports."""
 _MOST_FILES = 1 << 20
 _PATIENCE = 5
-"""How often a way is tried before it counts as closed: interfaces of a busy machine come up late."""
+"""How often all ways are tried again before one counts as closed: interfaces of a busy machine come up late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +214,9 @@ class Stage:
         for each in one.rounds:
             self._translate(each)
             batches = tuple(control.control(each.batches, one.base + PORTS + SPARE))
-            for _ in range(_PATIENCE):
-                odd = self.volley.run(batches)
-                if not odd:
-                    break
+            odd = self.volley.run(batches)
+            for _ in range(_PATIENCE if odd else 0):
+                odd = odd and self.volley.run(batches)
             control.require_open(odd)
         if any(each.translation for each in one.rounds):
             for host, _ in self._hosts():

@@ -82,7 +82,7 @@ NARROWER = bundles.POLICY.replace("tcp 3306", "tcp 3305")
         ((3307, 0, True), WIDER, "NP321", "the rules do not say what the policy says"),
         ((3306, 1, False), bundles.POLICY, "NP322", "the kernel does not do what its rules say"),
         ((3306, 1, False), NARROWER, "NP322", "the rules do not say what the policy says"),
-        ((3306, 1, True), bundles.POLICY, "NP323", "the rules say what the policy says; what else"),
+        ((3306, 1, True), bundles.POLICY, "NP323", "its answer did not come back"),
     ],
 )
 def test_codes_and_hints_tell_who_is_to_blame(packet: tuple[int, int, bool], rules: str, code: str, hint: str) -> None:
@@ -109,6 +109,15 @@ def test_notes_say_what_each_voice_says_and_which_rule_decided() -> None:
     assert "INPUT of `db`: counted by `-A NP-IN-1 -p tcp -j RETURN`" in text
     assert "-j NP-IN-2" not in text, "what leads to another chain does not decide"
     assert "OUTPUT of `web1`" not in text, "it lets all pass"
+
+
+def test_the_rule_that_refused_an_answer_is_shown() -> None:
+    batch = Batch(pair("web1", "db"), (Question(Protocol.TCP, 3306),), bytes([1]), bytes([1]))
+    met = {"web1": (Counted("-A NP-IN-2 -j DROP", "NP-IN-2", 1), Counted("-A NP-IN-2 -j RETURN", "NP-IN-2", 1))}
+    ruled = {name: bundles.bundle(bundles.POLICY, node=name) for name in ("web1", "web2", "db")}
+    notes = Told(played(), ruled, met).explain(Odd(batch, 0, True, False)).finding.notes
+    assert "INPUT of `web1`: its answer was counted by `-A NP-IN-2 -j DROP`" in notes
+    assert not any("RETURN" in one for one in notes)
 
 
 def test_what_asks_for_a_packet_is_shown() -> None:
