@@ -128,7 +128,7 @@ def against_build(pipeline: Pipeline, build: Build) -> Found:
     policy = pipeline.policy
     assert policy is not None
     nodes = {node.name: node for node in policy.cluster.nodes}
-    found = list(_unknown(nodes, build))
+    found = list(unknown(nodes, build))
     texts = [CloudFile(name, path.rpartition("/")[2], text) for name, (path, text) in build.cloud_files.items()]
     done, wrong = _of_groups(pipeline, texts)
     found += wrong
@@ -138,7 +138,7 @@ def against_build(pipeline: Pipeline, build: Build) -> Found:
         for name in plan.node_class.members:
             if name in build.manifest["nodes"]:
                 identity = build.identity(name)
-                found += _otherwise(policy, nodes[name], identity)
+                found += otherwise(policy, nodes[name], identity)
                 grouped.setdefault(identity.digest, []).append(identity)
         digests.update(grouped)
         for members in grouped.values():
@@ -173,7 +173,7 @@ def _of_groups(pipeline: Pipeline, files: Sequence[CloudFile]) -> Found:
     return Proved(cards=kinds), found
 
 
-def _unknown(nodes: dict[str, Node], build: Build) -> Iterator[Diagnostic]:
+def unknown(nodes: dict[str, Node], build: Build) -> Iterator[Diagnostic]:
     """Nodes that only the cluster, or only the build, has."""
     for name, node in nodes.items():
         if name not in build.manifest["nodes"]:
@@ -183,7 +183,7 @@ def _unknown(nodes: dict[str, Node], build: Build) -> Iterator[Diagnostic]:
         yield error("NP317", f"the build has rules for `{name}`, which the cluster does not have", hint=hint)
 
 
-def _otherwise(policy: Policy, node: Node, identity: Identity) -> Iterator[Diagnostic]:
+def otherwise(policy: Policy, node: Node, identity: Identity) -> Iterator[Diagnostic]:
     """The identity in the build says something else of the node than the cluster."""
     wanted = identity_of(policy.cluster, node, digest=identity.digest, serial=identity.serial)
     if wanted != identity:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "try the rules of a cluster with real packets"
 EXAMPLES = ("netpolicy rehearse cluster.yaml", "netpolicy rehearse cluster.yaml --only 'dea -> mysql'")
+_MOST = 50
 BACKENDS = ("iptables-legacy", "iptables-nft")
 
 
@@ -28,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend", action="append", choices=BACKENDS, default=[], help="repeatable; all where none is named"
     )
-    parser.add_argument("--only", default="", metavar="'WHO -> WHOM'", help="packets between these alone")
+    parser.add_argument("--only", metavar="'WHO -> WHOM'", help="packets between these alone")
     parser.add_argument("--build", default="", metavar="DIR", help="the rules of this build folder, not compiled anew")
     parser.add_argument(
         "--sets", choices=("ipset", "inline"), default="ipset", help="as `compile` writes them (default: ipset)"
@@ -67,6 +68,11 @@ def _rehearsed(pipeline: Pipeline, options: argparse.Namespace) -> int:
     elif options.format == "junit":
         print(report.as_junit(played, results), end="")
     elif differing or not options.quiet:
+        listed = report.pairs(results)
+        for one in listed[:_MOST]:
+            print(f"  {one}")
+        if len(listed) > _MOST:
+            print(f"  … and {len(listed) - _MOST:,} more pairs; `--format json` has them")
         nodes = f"{played.nodes:,} node{'' if played.nodes == 1 else 's'}"
         print(f"{one_line(options.cluster)}: {nodes}, {report.line(played, results)}")
     for one in played.left_out if not options.quiet else ():

@@ -7,10 +7,11 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from netpolicy.cli.against import otherwise, unknown
 from netpolicy.cli.node_rules import statements
 from netpolicy.diagnostic import error, has_errors
 from netpolicy.lab.able import unable
@@ -25,12 +26,14 @@ from netpolicy.node.backend import Backend
 from netpolicy.node.bundle import Build, Bundle, bundle_of, class_digest
 from netpolicy.node.stopped import Ending, StoppedError
 from netpolicy.packet.addresses import AddressSet
+from netpolicy.packet.intervals import overlaps
 from netpolicy.pipeline import Pipeline
 from netpolicy.policy.cluster import Address
 from netpolicy.policy.identity import identity_of
 from netpolicy.policy.model import Policy
 from netpolicy.policy.question import Asking, Question
 from netpolicy.report.rehearsal import Judged, Played, Rehearsed, Told
+from netpolicy.verify.meaning import atoms
 
 
 def rehearsed(pipeline: Pipeline, options: argparse.Namespace) -> tuple[Played, list[Rehearsed]]:
@@ -43,13 +46,13 @@ def rehearsed(pipeline: Pipeline, options: argparse.Namespace) -> tuple[Played, 
     if missing:
         raise StoppedError(Ending.UNUSABLE, *missing)
     try:
-        one = rehearsal(policy, [plan.node_class for plan in pipeline.plans], _choice(asked))
+        one = rehearsal(policy, [plan.node_class for plan in pipeline.plans], _choice(policy, asked))
     except SpaceError as failure:
         hint = "choose some of them with `--only`: nodes of a class are judged alike"
         raise StoppedError(Ending.UNUSABLE, error("NP324", str(failure), hint=hint)) from None
     if not one.probes:
-        hint = "name a role, a network or a node that the cluster has"
-        raise StoppedError(Ending.REFUSED, error("NP325", f"`{options.only}` is about nobody here", hint=hint))
+        hint = "packets go between two hosts, one of which is a node: name roles, networks or nodes of the cluster"
+        raise StoppedError(Ending.UNUSABLE, error("NP325", f"`{options.only}` is about nobody here", hint=hint))
     bundles = _of_build(policy, options.build) if options.build else _compiled(pipeline, policy)
     try:
         with _progress(one.probes * len(backends), options) as progress:
@@ -82,15 +85,28 @@ def _compiled(pipeline: Pipeline, policy: Policy) -> dict[str, Bundle]:
 
 
 def _of_build(policy: Policy, folder: str) -> dict[str, Bundle]:
-    """The rules of every node as a build has them."""
-    build = Build(Path(folder))
-    return {node.name: build.bundle(node.name) for node in policy.cluster.nodes}
+    """The rules of every node as a build has them; it must be one of these nodes."""
+    try:
+        build = Build(Path(folder))
+        nodes = {node.name: node for node in policy.cluster.nodes}
+        wrong = list(unknown(nodes, build))
+        for name, node in nodes.items():
+            if name in build.manifest["nodes"]:
+                wrong += otherwise(policy, node, build.identity(name))
+        if wrong:
+            raise StoppedError(Ending.UNUSABLE, *wrong)
+        return {name: build.bundle(name) for name in nodes}
+    except StoppedError as stopped:  # what is wrong with a build says nothing about its rules
+        raise StoppedError(Ending.UNUSABLE, *stopped.found) from None
 
 
-def _asked(pipeline: Pipeline, policy: Policy, only: str) -> tuple[Question, ...]:
+def _asked(pipeline: Pipeline, policy: Policy, only: str | None) -> tuple[Question, ...]:
     """Who and whom `--only` names; nothing where it is not given."""
-    if not only:
+    if only is None:
         return ()
+    if not only.strip():
+        hint = "give it a value, or leave it away"
+        raise StoppedError(Ending.UNUSABLE, error("NP325", "`--only` has an empty value", hint=hint))
     asking = Asking(pipeline.files, policy.cluster, policy.egress)
     asked, unfit = asking.read(f"{only} : any")
     if has_errors(unfit):
@@ -101,27 +117,36 @@ def _asked(pipeline: Pipeline, policy: Policy, only: str) -> tuple[Question, ...
     return asked
 
 
-def _choice(asked: Sequence[Question]) -> Choice:
-    """All, or what a question is about."""
+def _choice(policy: Policy, asked: Sequence[Question]) -> Choice:
+    """All, or what a question is about. A stranger stands for all addresses that the policy does not tell from it."""
     if not asked:
         return Choice()
-    sides = AddressSet.union_all(side.addresses for one in asked for side in (one.who, one.whom))
-    sides |= AddressSet.union_all(each.nodes for one in asked for each in one.whom.virtual)
+    known = atoms(policy)
+
+    @cache
+    def holds(side: AddressSet, address: Address) -> bool:
+        family, number = address
+        if address in side or address in policy.nodes:
+            return address in side
+        return overlaps(side.of(family), known[family].members(known[family].number(number)))
 
     def takes(party: Party) -> bool:
-        return any(address in sides for _, address in party.addresses)
+        return any(holds(side, address) for _, address in party.addresses for side in sides)
 
     def asks(pair: Pair) -> bool:
         return any(
-            (pair.seen in one.who.addresses or pair.source in one.who.addresses) and _aims(one, pair) for one in asked
+            (holds(one.who.addresses, pair.seen) or holds(one.who.addresses, pair.source)) and aims(one, pair)
+            for one in asked
         )
 
+    def aims(one: Question, pair: Pair) -> bool:
+        virtual: list[Address] = [(each.family, each.address) for each in one.whom.virtual]
+        whom = one.whom.addresses
+        return pair.destination in virtual or holds(whom, pair.via) or holds(whom, pair.destination)
+
+    sides = [side.addresses for one in asked for side in (one.who, one.whom)]
+    sides += [each.nodes for one in asked for each in one.whom.virtual]
     return Choice(takes, asks)
-
-
-def _aims(one: Question, pair: Pair) -> bool:
-    virtual: list[Address] = [(each.family, each.address) for each in one.whom.virtual]
-    return pair.destination in virtual or pair.via in one.whom.addresses or pair.destination in one.whom.addresses
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import argparse
 from netpolicy.cli import UNUSABLE, WRONG
 from netpolicy.cli.files import read
 from netpolicy.cli.options import today
-from netpolicy.cli.tell import stop, tell, unreadable
+from netpolicy.cli.tell import stop, tell, why_unreadable
 from netpolicy.diagnostic import Severity, has_errors
 from netpolicy.pipeline import InputError, Pipeline
 from netpolicy.targets import Options
@@ -21,7 +21,7 @@ def sound(options: argparse.Namespace) -> tuple[Pipeline | None, int]:
     try:
         found = [*pipeline.faults, *(one for one in pipeline.lint if one.severity is not Severity.NOTICE)]
     except InputError as failure:
-        unreadable(failure, options)
+        stop([why_unreadable(failure)], options, "unreadable")
         return None, UNUSABLE
     if has_errors(found) or pipeline.policy is None:
         stop(found, options, "wrong")

@@ -48,8 +48,12 @@ def tell(
 
 
 def stop(diagnostics: Sequence[Diagnostic], options: argparse.Namespace, result: str, **more: None) -> None:
-    """Prints what stopped a command, and for `--format json` a document of it, too; `more` is what nobody knows."""
+    """Prints what stopped a command, and for machines a document of it, too; `more` is what nobody knows."""
     tell(diagnostics, options)
+    if options.format == "junit":
+        from netpolicy.report.rehearsal import stopped_as_junit
+
+        print(stopped_as_junit(diagnostics), end="")
     if options.format == "json":
         import json
 
@@ -72,4 +76,9 @@ def many(count: int, one: str, several: str = "") -> str:
 
 def unreadable(failure: InputError, options: argparse.Namespace) -> None:
     """Prints why the named file cannot be read."""
-    tell([error(failure.unreadable.code, failure.unreadable.why, hint=failure.unreadable.hint)], options)
+    tell([why_unreadable(failure)], options)
+
+
+def why_unreadable(failure: InputError) -> Diagnostic:
+    """Why the named file cannot be read."""
+    return error(failure.unreadable.code, failure.unreadable.why, hint=failure.unreadable.hint)

@@ -6,6 +6,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection, wait
@@ -56,7 +57,7 @@ def _heard(one: Connection) -> tuple[int, Any]:
     try:
         kind, told = one.recv()
     except EOFError:
-        return _FAILED, "a process of the rehearsal ended before its work was done"
+        return _FAILED, ("a process of the rehearsal ended before its work was done", "")
     return int(kind), told
 
 
@@ -69,7 +70,9 @@ def _raise(kind: int, told: Any) -> None:
         case _ if kind == _LOST:
             raise LostError(told)
         case _ if kind == _FAILED:
-            raise RuntimeError(told)
+            failure = RuntimeError(told[0])
+            failure.add_note(told[1])  # where it failed, for `--verbose`
+            raise failure
 
 
 def _work(work: Callable[[Progress], object], pipe: Connection) -> None:
@@ -86,6 +89,6 @@ def _work(work: Callable[[Progress], object], pipe: Connection) -> None:
     except KeyboardInterrupt:
         os._exit(130)
     except Exception as failure:  # it is raised again where somebody can tell it
-        told = _FAILED, f"{type(failure).__name__}: {failure}"
+        told = _FAILED, (f"{type(failure).__name__}: {failure}", traceback.format_exc())
     with suppress(BrokenPipeError):
         pipe.send(told)

@@ -20,11 +20,11 @@ from netpolicy.packet.family import Family
 from netpolicy.packet.packets import Packet, describe
 from netpolicy.source import Source
 from netpolicy.targets.iptables import TARGET
-from netpolicy.targets.iptables.decide import Verdict
+from netpolicy.targets.iptables.decide import Verdict, deciding
 from netpolicy.verify.prove import speaking
 
 MOST = 25
-"""More packets than these of a backend are counted, and not explained."""
+"""More kinds of packets than these of a backend are counted, and not explained."""
 SPARE = 64
 """Source ports for packets that are sent again."""
 _REFUSES = re.compile(r"-j (DROP|REJECT)\b")
@@ -65,8 +65,27 @@ class Explaining:
         self.judge, self.fabric, self.loader, self.bundles, self.volley = judge, fabric, loader, bundles, volley
         self._sent = 0
 
-    def explain(self, odd: Odd) -> Disagreement:
-        """All that can be said of a packet; it is sent once more, and rules that count it are seen."""
+    def groups(self, found: Sequence[Odd]) -> list[list[Odd]]:
+        """Packets that fared alike where the same rules decide, the plainest first in each; plain groups first."""
+        alike: dict[tuple[object, ...], list[Odd]] = {}
+        for odd in found:
+            wanted = odd.batch.arrives[odd.place], odd.batch.answered[odd.place]
+            stops = odd.batch.pair.stops(odd.question, self.volley.base)
+            places = tuple(self._place(stop) for stop in stops)
+            alike.setdefault((odd.arrived, odd.answered, *wanted, *places), []).append(odd)
+        return sorted((sorted(some, key=_unusual) for some in alike.values()), key=lambda some: _unusual(some[0]))
+
+    def _place(self, stop: Stop) -> tuple[object, ...]:
+        """The rule that decides, in the files that nodes of a class share."""
+        bundle = self.bundles[stop.node]
+        rule = deciding(bundle.ruleset, stop.packet)
+        return bundle.identity.digest, stop.packet.family, stop.hook, rule.line if rule is not None else 0
+
+    def explain(self, odd: Odd, more: int = 0) -> Disagreement:
+        """All that can be said of a packet; it is sent once more, and rules that count it are seen.
+
+        `more` is how many fared like it where the same rules decide.
+        """
         pair, question = odd.batch.pair, odd.question
         stops = list(pair.stops(question, self.volley.base))
         met = self._met(odd, stops)
@@ -74,7 +93,8 @@ class Explaining:
         policy, kernel = _policy(odd), _kernel(odd)
         packet = stops[0].packet if stops else Packet(*pair.source, pair.destination[1], question.protocol)
         answer = tuple(_refusing(stops, met)) if odd.arrived and not odd.answered else ()
-        finding = self._finding(odd, packet, voices, (f"policy: {policy}", f"kernel: {kernel}", *answer))
+        like = (f"{more:,} more fared like it, where the same rules decide",) if more else ()
+        finding = self._finding(odd, packet, voices, (f"policy: {policy}", f"kernel: {kernel}", *answer), like)
         return Disagreement(pair, question, packet_words(packet, question, pair.way), policy, kernel, voices, finding)
 
     def _voice(self, stop: Stop, met: tuple[Counted, ...]) -> Voice:
@@ -101,7 +121,9 @@ class Explaining:
         party = self.fabric.node(name)
         return counters(self.loader.host(party), self.fabric.spaces[party], self.loader.backend, family)
 
-    def _finding(self, odd: Odd, packet: Packet, voices: tuple[Voice, ...], said: tuple[str, ...]) -> Diagnostic:
+    def _finding(
+        self, odd: Odd, packet: Packet, voices: tuple[Voice, ...], said: tuple[str, ...], like: tuple[str, ...]
+    ) -> Diagnostic:
         pair, wanted = odd.batch.pair, bool(odd.batch.arrives[odd.place])
         code, does, verb = "NP323", "answers otherwise than the policy says", Verb.ALLOW
         if odd.arrived and not wanted:
@@ -114,8 +136,14 @@ class Explaining:
         asks = "this deny forbids it" if verb is Verb.DENY else "this allow asks for it"
         spans = (statement.span for statement in speaking(self.judge.policy, verb, packet))
         labels += [Label(span, asks) for span in spans if span is not None]
-        notes = [*said, *_notes(voices)]
+        notes = [*said, *_notes(voices), *like]
         return error(code, message, *labels, hint=_hint(voices, odd), notes=notes)
+
+
+def _unusual(odd: Odd) -> tuple[int, int, int]:
+    """Plain first packets are least of all."""
+    question = odd.question
+    return odd.batch.pair.way is not Way.PLAIN, question.shape.place, int(question.source_port > 0)
 
 
 def packet_words(packet: Packet, question: Question, way: Way) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from netpolicy.lab.post import LostError
 from netpolicy.lab.space import Space, inside
 from netpolicy.node.backend import Backend
 from netpolicy.node.host import Host
@@ -30,14 +31,16 @@ class Counted:
 
 
 def counters(host: Host, space: Space, backend: Backend, family: Family) -> tuple[Counted, ...]:
-    """The rules of the filter table in the namespace, in order."""
+    """The rules of the filter table in the namespace, in order; a LostError where the tool does not print them."""
     with inside(space):
         answer = host.run(backend.tool(family, "save"), "-c", "-t", "filter")
+    if answer.status:
+        raise LostError(f"the counters of `{space.title}` cannot be read: {answer.why}")
     return tuple(Counted(text, chain, int(packets)) for packets, text, chain in _RULE.findall(answer.out))
 
 
 def moved(before: Sequence[Counted], after: Sequence[Counted]) -> Iterator[Counted]:
     """The rules that were met meanwhile."""
-    for old, new in zip(before, after, strict=False):
+    for old, new in zip(before, after, strict=True):
         if new.packets > old.packets:
             yield new

@@ -31,6 +31,8 @@ Progress = Callable[[int], object]
 CARDS = 1_000
 """The most interfaces of nodes and networks: a bridge of Linux has 1,024 ports."""
 _MOST_FILES = 1 << 20
+_COMPARED = 20_000
+"""So many packets of a round are told apart by the rules that decide."""
 _PATIENCE = 5
 """How often all ways are tried again before one counts as closed: interfaces of a busy machine come up late."""
 
@@ -180,7 +182,8 @@ def run(
         for each in one.rounds:
             found = stage.ask(each, progress)
             # Now, as the next round may translate addresses.
-            explained += [explaining.explain(other) for other in found[: max(MOST - len(explained), 0)]]
+            alike = explaining.groups(found[:_COMPARED])[: max(MOST - len(explained), 0)]
+            explained += [explaining.explain(some[0], len(some) - 1) for some in alike]
             odd += found
     return Outcome(backend, tuple(odd), tuple(explained))
 

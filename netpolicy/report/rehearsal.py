@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
 from netpolicy import __version__
-from netpolicy.diagnostic import Diagnostic, render
+from netpolicy.diagnostic import Diagnostic, has_errors, render
 from netpolicy.report.findings import FORMAT_VERSION, as_value
 
 
@@ -140,6 +141,27 @@ def as_junit(played: Played, results: Sequence[Rehearsed]) -> str:
                 _fail(case, one, sender, receiver)
     ElementTree.indent(suites, " ")
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def stopped_as_junit(found: Sequence[Diagnostic]) -> str:
+    """A test that could not be made, with what stopped it."""
+    totals = {"tests": "1", "failures": "0", "errors": "1"}
+    suites = ElementTree.Element("testsuites", {"name": "netpolicy rehearse", **totals})
+    suite = ElementTree.SubElement(suites, "testsuite", {"name": "netpolicy rehearse", **totals, "skipped": "0"})
+    case = ElementTree.SubElement(suite, "testcase", {"classname": "netpolicy", "name": "the rehearsal is held"})
+    first = next((one for one in found if has_errors([one])), None)
+    what = {"type": first.code, "message": first.message} if first is not None else {}
+    ElementTree.SubElement(case, "error", what).text = "\n\n".join(map(render, found))
+    ElementTree.indent(suites, " ")
+    return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def pairs(results: Sequence[Rehearsed]) -> list[str]:
+    """`core -> data (2 packets)`: the pairs of which packets fared otherwise, on any backend."""
+    odd = Counter[tuple[str, str]]()
+    for one in results:
+        odd.update(one.odd)
+    return [f"{sender} -> {receiver} ({count:,})" for (sender, receiver), count in sorted(odd.items())]
 
 
 def _fail(case: ElementTree.Element, one: Rehearsed, sender: str, receiver: str) -> None:
