@@ -14,7 +14,7 @@ from netpolicy.lab.fabric import Fabric
 from netpolicy.lab.load import LabHost, Loader
 from netpolicy.lab.party import Party
 from netpolicy.lab.post import Ear
-from netpolicy.lab.space import inside
+from netpolicy.lab.space import TRACKING, inside
 from netpolicy.lab.wire import FIRST, LAST, number_in
 from netpolicy.node.backend import Backend
 from netpolicy.packet.family import FAMILIES, Family
@@ -139,6 +139,7 @@ class World:
         if self.tracked:
             for family in FAMILIES:
                 self.restore(family, places.translation(family))
+            space.set(TRACKING | _SETTINGS)  # which a kernel may have only since rules asked for connections
 
     def restore(self, family: Family, text: str) -> None:
         """The text is loaded, or a RefusedError says why not."""

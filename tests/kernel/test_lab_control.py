@@ -17,6 +17,9 @@ from netpolicy.lab.space import inside
 from netpolicy.node.bundle import Bundle
 from tests.kernel.lab import BACKENDS
 
+# Thousands of packets, and a tracer at each line that sends one would take most of the time.
+pytestmark = pytest.mark.no_cover
+
 CLUSTER = """
 policy: ./policy.netpol
 networks: {admins: [198.51.100.0/24, "2001:db8:a::/48"]}

@@ -51,7 +51,7 @@ def shown(probes: Iterable[Probe]) -> list[str]:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("name", CLUSTERS)
+@pytest.mark.parametrize("name", [name for name in CLUSTERS if name != "everything"])  # which is rehearsed
 def test_exactly_what_the_policy_admits_arrives(
     lab: Lab, silent: Callable[[Path], Build], name: str, backend: str
 ) -> None:

@@ -24,6 +24,9 @@ from netpolicy.pipeline import Built, Pipeline
 from netpolicy.proof import Proved
 from tests.kernel.lab import BACKENDS, MADE, Lab
 
+# Thousands of packets, and a tracer at each line that sends one would take most of the time.
+pytestmark = pytest.mark.no_cover
+
 HERE = Path(__file__).parent
 CLUSTERS = folder("rules") / "clusters"
 SHIPPED = ("single", "three", "five", "twenty", "twenty-dual-stack", "rke2", "cloud-foundry")

@@ -22,6 +22,9 @@ from tests.crossing.world import OPEN
 from tests.differential.tally import Tally
 from tests.properties.test_meaning import SLOW
 
+# Thousands of packets, and a tracer at each line that sends one would take most of the time.
+pytestmark = pytest.mark.no_cover
+
 SAVED = sorted(FOLDER.glob("*.txt"))
 RULESETS = {True: 70, False: 40}
 """How many are drawn, with conntrack and without."""
