@@ -105,10 +105,9 @@ def edges(policy: Policy, family: Family) -> tuple[Question, ...]:
 
     Where a port is one of TCP or UDP, it is asked of both; of protocols without ports also those beside them.
     """
-    keys = {Protocol.ESP: {0}, Protocol.GRE: {0}, Protocol.TCP: {1, 65_535}, Protocol.UDP: {1, 65_535}}
-    found: dict[int, set[int]] = dict(keys)  # type: ignore[arg-type]
     icmp = ICMP_OF[family]
-    found[icmp] = {ECHO[family]}
+    found: dict[int, set[int]] = {Protocol.ESP: {0}, Protocol.GRE: {0}, icmp: {ECHO[family]}}
+    found |= {Protocol.TCP: {1, VALUE_LAST}, Protocol.UDP: {1, VALUE_LAST}}
     named = [one.ports.of(family) for one in policy.statements]
     for first, last in {pair for one in (*named, open_icmp(family)) for pair in _by_protocol(one)}:
         protocol, of_last = first >> VALUE_BITS, last >> VALUE_BITS
@@ -122,8 +121,7 @@ def edges(policy: Policy, family: Family) -> tuple[Question, ...]:
             found.update({one: {0} for one in beside if _sendable(family, one) and one not in found})
     both = found[Protocol.TCP] | found[Protocol.UDP]
     found[Protocol.TCP] = found[Protocol.UDP] = both
-    asked = [Question(protocol, port) for protocol in sorted(found) for port in sorted(found[protocol])]
-    return tuple(asked)
+    return tuple(Question(protocol, port) for protocol in sorted(found) for port in sorted(found[protocol]))
 
 
 def lease(family: Family) -> tuple[Question, Question]:

@@ -15,16 +15,21 @@ SPARE = len(Shape)
 
 
 def control(batches: Sequence[Batch], first_port: int) -> Iterator[Batch]:
-    """For each pair, of every protocol and shape that it is asked the first, all of which are to arrive.
+    """For each pair the first question, for each of its ends the first of every protocol and shape: all are to arrive.
 
-    They come from ports of their own, the first of which is given: an address translation remembers them.
+    What hosts do to a protocol or a shape by themselves they do to all that go or come by an interface. The packets
+    come from ports of their own, the first of which is given: an address translation remembers them.
     """
     known: dict[int, tuple[Question, ...]] = {}
+    met: set[tuple[object, ...]] = set()
     for batch in batches:
-        asked = id(batch.questions)
+        asked, pair = id(batch.questions), batch.pair
         if asked not in known:
             known[asked] = tuple(_firsts(batch.questions, first_port))
-        questions = known[asked]
+        here, there = (pair.sender, pair.card), (pair.hears, pair.arrives)
+        ends = {(pair.way, pair.family, place, *end) for place, end in enumerate((here, there))}
+        questions = known[asked] if ends - met else known[asked][:1]
+        met |= ends
         yield Batch(batch.pair, questions, bytes([1]) * len(questions), bytes([EITHER]) * len(questions))
 
 

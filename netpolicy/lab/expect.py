@@ -21,7 +21,7 @@ from netpolicy.packet.packets import ICMP_OF, SYN, Packet, State
 from netpolicy.packet.ports import PORTED, Protocol
 from netpolicy.policy.model import Egress, Policy, Refuse
 
-_ALONE = (Way.SERVED, Way.PUBLISHED, Way.CONTAINED)
+_ALONE = (Way.SERVED, Way.FORGED, Way.PUBLISHED, Way.CONTAINED)
 """Ways of which only first packets are asked."""
 _BOTH = 3  # the bits that a byte of an answer can have
 

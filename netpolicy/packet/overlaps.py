@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
 from operator import or_
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from netpolicy.packet.intervals import Intervals
 from netpolicy.packet.sides import Bits, Side, Sides
@@ -34,7 +34,8 @@ class Overlaps:
     boxes: list[Sides]
 
     def __init__(self, boxes: Sequence[Box]) -> None:
-        self._axes: list[_Hulls | _Classes] = []
+        # Each takes the sides of the form that it has given its column.
+        self._axes: list[_Axis[Any]] = []
         columns: list[list[Side]] = []
         for column in zip(*boxes, strict=True):
             holders: dict[Intervals, list[int]] = {}
@@ -55,7 +56,7 @@ class Overlaps:
         """Those of the list that overlap a box of it, and maybe some that do not."""
         found = (1 << len(self.boxes)) - 1
         for axis, side in zip(self._axes, box, strict=True):
-            found &= axis.of(side)  # type: ignore[arg-type]
+            found &= axis.of(side)
         return found
 
 

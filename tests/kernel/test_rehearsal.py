@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -133,8 +134,8 @@ def sabotaged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Sabotage], 
     def with_(change: Sabotage) -> None:
         honest = Pipeline.built
 
-        def built(self: Pipeline, *arguments: object, **named: object) -> Iterator[tuple[Built, list[Diagnostic]]]:
-            for one, found in honest(self, *arguments, **named):  # type: ignore[arg-type]
+        def built(self: Pipeline, *arguments: Any, **named: Any) -> Iterator[tuple[Built, list[Diagnostic]]]:
+            for one, found in honest(self, *arguments, **named):
                 yield replace(one, files=change(one.files)), found
 
         def unproved(self: Pipeline, built: Built) -> tuple[Proved, list[Diagnostic]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,10 @@ class Told(Explaining):
     """Explains without any namespace; the counters are those that it is given."""
 
     def __init__(self, one: Rehearsal, rules: dict[str, Bundle], met: Mapping[str, tuple[Counted, ...]]) -> None:
-        super().__init__(one.judge, None, Loaded(), rules, Sent())  # type: ignore[arg-type]
+        nothing: Any = None
+        loaded: Any = Loaded()
+        sent: Any = Sent()
+        super().__init__(one.judge, nothing, loaded, rules, sent)
         self.met = met
 
     def _met(self, odd: Odd, stops: object) -> dict[str, tuple[Counted, ...]]:

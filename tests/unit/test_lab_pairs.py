@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
@@ -43,22 +45,17 @@ PARTIES = (A, C, N, OUT)
 WEB = Question(Protocol.TCP, 80, source_port=40_000)
 
 
-def ends(pairs: object) -> set[tuple[str, Address, str, Address]]:
-    return {(one.sender.name, one.source, one.receiver.name, one.destination) for one in pairs}  # type: ignore[attr-defined]
+def ends(pairs: Iterable[Pair]) -> set[tuple[str, Address, str, Address]]:
+    return {(one.sender.name, one.source, one.receiver.name, one.destination) for one in pairs}
 
 
-def only(pairs: object, sender: Party, receiver: Party, destination: Address) -> Pair:
-    (found,) = (
-        one
-        for one in pairs  # type: ignore[attr-defined]
-        if (one.sender, one.receiver, one.destination) == (sender, receiver, destination)
-    )
-    assert isinstance(found, Pair)
+def only(pairs: Iterable[Pair], sender: Party, receiver: Party, destination: Address) -> Pair:
+    (found,) = (one for one in pairs if (one.sender, one.receiver, one.destination) == (sender, receiver, destination))
     return found
 
 
-def packet(source: Address, destination: Address, port: int, **more: object) -> Packet:
-    return Packet(source[0], source[1], destination[1], Protocol.TCP, port, 40_000, state=State.NEW, flags=SYN, **more)  # type: ignore[arg-type]
+def packet(source: Address, destination: Address, port: int, **more: Any) -> Packet:
+    return Packet(source[0], source[1], destination[1], Protocol.TCP, port, 40_000, state=State.NEW, flags=SYN, **more)
 
 
 def test_every_ordered_pair_of_addresses_of_one_family_is_there() -> None:

@@ -50,7 +50,9 @@ class Asked:
     @property
     def said(self) -> list[tuple[str, str]]:
         """What passes and what does not, of each answer in order."""
-        return [tuple(service_text(ports, one.families) for ports in (one.passing, one.refused)) for one in self.found]  # type: ignore[misc]
+        return [
+            (service_text(one.passing, one.families), service_text(one.refused, one.families)) for one in self.found
+        ]
 
 
 def test_a_plain_whom_closes_a_virtual_address_but_opens_none() -> None:
