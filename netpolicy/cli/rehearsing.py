@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -56,14 +57,18 @@ def rehearsed(pipeline: Pipeline, options: argparse.Namespace) -> tuple[Played, 
     bundles = _of_build(policy, options.build) if options.build else _compiled(pipeline, policy)
     try:
         with _progress(one.probes * len(backends), options) as progress:
-            outcomes = apart([partial(_run, one, bundles, backend) for backend in backends], progress)
+            # A backend has a processor of its own, or a single one has all.
+            processes = os.cpu_count() or 1 if len(backends) == 1 else 1
+            outcomes = apart([partial(_run, one, bundles, backend, processes) for backend in backends], progress)
     except (SpaceError, LostError) as failure:
         raise StoppedError(Ending.UNUSABLE, error("NP324", str(failure))) from None
     return _played(policy, one), [_result(outcome) for outcome in outcomes]
 
 
-def _run(one: Rehearsal, bundles: dict[str, Bundle], backend: Backend, progress: Callable[[int], object]) -> Outcome:
-    return run(one, bundles, backend, progress)
+def _run(
+    one: Rehearsal, bundles: dict[str, Bundle], backend: Backend, processes: int, progress: Callable[[int], object]
+) -> Outcome:
+    return run(one, bundles, backend, progress, processes)
 
 
 def _compiled(pipeline: Pipeline, policy: Policy) -> dict[str, Bundle]:

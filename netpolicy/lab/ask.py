@@ -12,7 +12,7 @@ from netpolicy.packet.intervals import Intervals
 from netpolicy.packet.packets import ICMP_OF, SYN, State
 from netpolicy.packet.ports import PORTED, VALUE_BITS, VALUE_LAST, Protocol
 from netpolicy.policy.model import Policy
-from netpolicy.verify.baseline import open_icmp
+from netpolicy.verify.baseline import DHCP, open_icmp
 
 FIN, RST, PUSH, ACK, URGENT = 0x01, 0x04, 0x08, 0x10, 0x20
 ECHO = {Family.V4: 8 << 8, Family.V6: 128 << 8}
@@ -126,11 +126,8 @@ def edges(policy: Policy, family: Family) -> tuple[Question, ...]:
 
 def lease(family: Family) -> tuple[Question, Question]:
     """What a client asks a DHCP server, and what the server answers, each as a first packet."""
-    client, server = _DHCP[family]
+    client, server = DHCP[family]
     return Question(Protocol.UDP, server, source_port=client), Question(Protocol.UDP, client, source_port=server)
-
-
-_DHCP = {Family.V4: (68, 67), Family.V6: (546, 547)}
 
 
 def free_ports(asked: Iterable[Question], count: int) -> int:

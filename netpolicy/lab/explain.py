@@ -57,13 +57,13 @@ class Disagreement:
 
 
 class Explaining:
-    """Explains what a stage of loaded rules did."""
+    """Explains what a stage of loaded rules did; `sent` is how many packets were sent again."""
 
     def __init__(
         self, judge: Judge, fabric: Fabric, loader: Loader, bundles: Mapping[str, Bundle], volley: Volley
     ) -> None:
         self.judge, self.fabric, self.loader, self.bundles, self.volley = judge, fabric, loader, bundles, volley
-        self._sent = 0
+        self.sent = 0
 
     def groups(self, found: Sequence[Odd]) -> list[list[Odd]]:
         """Packets that fared alike where the same rules decide, the plainest first in each; plain groups first."""
@@ -113,8 +113,8 @@ class Explaining:
         nodes = list(dict.fromkeys(stop.node for stop in stops))
         family = odd.batch.pair.family
         before = {name: self._counters(name, family) for name in nodes}
-        self._sent = (self._sent + 1) % SPARE
-        self.volley.again(odd, self.volley.base + PORTS + self._sent)
+        self.sent = (self.sent + 1) % SPARE
+        self.volley.again(odd, self.volley.base + PORTS + self.sent)
         return {name: tuple(moved(before[name], self._counters(name, family))) for name in nodes}
 
     def _counters(self, name: str, family: Family) -> tuple[Counted, ...]:

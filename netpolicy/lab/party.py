@@ -12,7 +12,7 @@ from netpolicy.packet.addresses import address_text
 from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.packet.grid import Atoms
 from netpolicy.packet.intervals import contains, size
-from netpolicy.policy.cluster import Address, Node
+from netpolicy.policy.cluster import Address, Interface, Node
 from netpolicy.policy.model import Policy
 
 OUTSIDE = "outside"
@@ -31,20 +31,12 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """An interface of a party."""
-
-    name: str
-    addresses: tuple[Address, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Party:
     """A host of the rehearsal. `host` is the node of a container, empty for others."""
 
     name: str
     kind: Kind
-    cards: tuple[Card, ...]
+    cards: tuple[Interface, ...]
     host: str = ""
 
     @property
@@ -63,7 +55,7 @@ class Party:
 
 def node_party(node: Node) -> Party:
     """The node as a party."""
-    return Party(node.name, Kind.NODE, tuple(Card(one.name, one.addresses) for one in node.interfaces))
+    return Party(node.name, Kind.NODE, node.interfaces)
 
 
 def is_local(address: Address) -> bool:
@@ -83,8 +75,8 @@ def strangers(policy: Policy, known: dict[Family, Atoms]) -> tuple[Party, ...]:
         for address in _told_apart(policy, family, known[family]):
             found.setdefault(_home(policy, family, address), []).append((family, address))
     names = [one.name for one in policy.networks if one.name in found]
-    parties = [Party(name, Kind.NETWORK, (Card(CARD, tuple(found[name])),)) for name in names]
-    return (*parties, Party(OUTSIDE, Kind.OUTSIDE, (Card(CARD, tuple(found.get("", ()))),)))
+    parties = [Party(name, Kind.NETWORK, (Interface(CARD, tuple(found[name])),)) for name in names]
+    return (*parties, Party(OUTSIDE, Kind.OUTSIDE, (Interface(CARD, tuple(found.get("", ()))),)))
 
 
 def virtual(policy: Policy) -> tuple[Address, ...]:
@@ -129,7 +121,7 @@ def containers(nodes: Sequence[Party], taken: Collection[Address]) -> list[Party
         Party(
             f"container@{node.name}",
             Kind.CONTAINER,
-            (Card(CARD, tuple((family, first + place * _APART[family] + 2) for family, first in blocks.items())),),
+            (Interface(CARD, tuple((family, first + place * _APART[family] + 2) for family, first in blocks.items())),),
             node.name,
         )
         for place, node in enumerate(nodes)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Self
+from functools import partial
+from itertools import accumulate
 
 from netpolicy.flow.model import NodeClass
 from netpolicy.lab import control
+from netpolicy.lab.apart import apart
 from netpolicy.lab.ask import edges, forwarded, free_ports, unasked
 from netpolicy.lab.expect import Expecting
 from netpolicy.lab.explain import MOST, SPARE, Disagreement, Explaining
@@ -21,6 +23,7 @@ from netpolicy.lab.party import Kind, Party, containers, is_group, node_party, s
 from netpolicy.lab.post import LostError, Post
 from netpolicy.lab.space import TRACKING, SpaceError
 from netpolicy.lab.volley import Batch, Odd, Volley
+from netpolicy.lab.wire import FIRST
 from netpolicy.node.backend import Backend
 from netpolicy.node.bundle import Bundle
 from netpolicy.packet.family import FAMILIES, Family
@@ -31,6 +34,8 @@ Progress = Callable[[int], object]
 CARDS = 1_000
 """The most interfaces of nodes and networks: a bridge of Linux has 1,024 ports."""
 _MOST_FILES = 1 << 20
+_LARGE = 20_000
+"""From so many packets on, a round is shared among processes."""
 _COMPARED = 20_000
 """So many packets of a round are told apart by the rules that decide."""
 _PATIENCE = 5
@@ -160,68 +165,68 @@ class Outcome:
 
 
 def run(
-    one: Rehearsal, bundles: Mapping[str, Bundle], backend: Backend, progress: Progress = lambda _: None
+    one: Rehearsal,
+    bundles: Mapping[str, Bundle],
+    backend: Backend,
+    progress: Progress = lambda _: None,
+    processes: int = 1,
 ) -> Outcome:
-    """The packets have been sent in a cluster of namespaces, which is gone again.
+    """The packets have been sent in a cluster of namespaces, which is gone again; large rounds by so many processes.
 
     A SpaceError says that it could not be made, a LostError that it could not be heard, a StoppedError that rules could
     not be applied.
     """
     _may_open_many()
     received = [address for address in virtual(one.policy) if not is_group(address)]
-    with (
-        Fabric(one.parties, received) as fabric,
-        closing(Loader(fabric, backend)) as loader,
-        Stage(one, fabric, loader) as stage,
-    ):
-        stage.control(one)
+    with Fabric(one.parties, received) as fabric, closing(Loader(fabric, backend)) as loader:
+        stage = Stage(one, fabric, loader, processes)
+        stage.control()
         loader.apply({party.name: bundles[party.name] for party in one.parties if party.judges})
         odd: list[Odd] = []
         explained: list[Disagreement] = []
-        explaining = Explaining(one.judge, fabric, loader, bundles, stage.volley)
         for each in one.rounds:
             found = stage.ask(each, progress)
             # Now, as the next round may translate addresses.
-            alike = explaining.groups(found[:_COMPARED])[: max(MOST - len(explained), 0)]
-            explained += [explaining.explain(some[0], len(some) - 1) for some in alike]
+            explained += stage.explain(found[:_COMPARED], bundles, MOST - len(explained)) if found else ()
             odd += found
     return Outcome(backend, tuple(odd), tuple(explained))
 
 
 class Stage:
-    """A cluster, and the sockets of all parties."""
+    """A cluster, and the sockets of all parties, which are open as long as they are used."""
 
-    def __init__(self, one: Rehearsal, fabric: Fabric, loader: Loader) -> None:
-        self.fabric, self.loader = fabric, loader
-        self._opened = ExitStack()
-        groups = [address for address in virtual(one.policy) if is_group(address)]
-        protocols = one.protocols
-        try:
+    def __init__(self, one: Rehearsal, fabric: Fabric, loader: Loader, processes: int = 1) -> None:
+        self.one, self.fabric, self.loader, self.processes = one, fabric, loader, processes
+        self._next = FIRST  # no packet has the number of an earlier one, which may be late
+        self._sent_again = 0
+        self._groups = [address for address in virtual(one.policy) if is_group(address)]
+        self._protocols = one.protocols
+
+    @contextmanager
+    def _volley(self, first: int | None = None) -> Iterator[Volley]:
+        """The sockets of all parties are open; packets have numbers from `first` on, else those that come next."""
+        with ExitStack() as opened:
             posts = {
-                party: self._opened.enter_context(closing(Post(party, fabric.spaces[party], protocols, groups)))
-                for party in fabric.parties
+                party: opened.enter_context(
+                    closing(Post(party, self.fabric.spaces[party], self._protocols, self._groups))
+                )
+                for party in self.fabric.parties
             }
-            self.volley = self._opened.enter_context(closing(Volley(posts, one.base)))
-        except BaseException:
-            self._opened.close()
-            raise
+            volley = Volley(posts, self.one.base, first=self._next if first is None else first)
+            yield opened.enter_context(closing(volley))
+            self._next = volley.next
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._opened.close()
-
-    def control(self, one: Rehearsal) -> None:
+    def control(self) -> None:
         """Every way of the rehearsal has been seen to be open, as long as no rules are in force; else a LostError."""
-        for each in one.rounds:
-            self._translate(each)
-            batches = tuple(control.control(each.batches, one.base + PORTS + SPARE))
-            odd = self.volley.run(batches)
-            for _ in range(_PATIENCE if odd else 0):
-                odd = odd and self.volley.run(batches)
-            control.require_open(odd)
-        if any(each.translation for each in one.rounds):
+        with self._volley() as volley:
+            for each in self.one.rounds:
+                self._translate(each)
+                batches = tuple(control.control(each.batches, self.one.base + PORTS + SPARE))
+                odd = volley.run(batches)
+                for _ in range(_PATIENCE if odd else 0):
+                    odd = odd and volley.run(batches)
+                control.require_open(odd)
+        if any(each.translation for each in self.one.rounds):
             for host, _ in self._hosts():
                 self.loader.untranslate(host)
 
@@ -233,10 +238,34 @@ class Stage:
             space.set(TRACKING | {"netfilter/nf_conntrack_udp_timeout": "0" if served else "30"})
         self._translate(one)
         before = self.fabric.lost
-        odd = self.volley.run(one.batches, progress)
+        odd = self._asked(one.batches, progress)
         if lost := self.fabric.lost - before:
             raise LostError(f"{lost:,} packets were lost on their way: repeat it while the machine does less")
         return odd
+
+    def _asked(self, batches: Sequence[Batch], progress: Progress) -> list[Odd]:
+        if self.processes == 1 or sum(map(len, batches)) < _LARGE:
+            return self._part(batches, self._next, progress)
+        size = -(-len(batches) // self.processes)
+        parts = [batches[at : at + size] for at in range(0, len(batches), size)]
+        *firsts, self._next = accumulate((sum(map(len, part)) for part in parts), initial=self._next)
+        works = [partial(self._part, part, first) for part, first in zip(parts, firsts, strict=True)]
+        return [odd for some in apart(works, progress) for odd in some]
+
+    def _part(self, batches: Sequence[Batch], first: int, progress: Progress) -> list[Odd]:
+        """Each part hears what others send, too, and knows its own by its numbers."""
+        with self._volley(first) as volley:
+            return volley.run(batches, progress)
+
+    def explain(self, found: Sequence[Odd], bundles: Mapping[str, Bundle], most: int) -> list[Disagreement]:
+        """What is to say of packets that did not fare as expected: of one of each kind, and so many kinds at most."""
+        with self._volley() as volley:
+            explaining = Explaining(self.one.judge, self.fabric, self.loader, bundles, volley)
+            explaining.sent = self._sent_again
+            alike = explaining.groups(found)[: max(most, 0)]
+            told = [explaining.explain(some[0], len(some) - 1) for some in alike]
+            self._sent_again = explaining.sent
+        return told
 
     def _translate(self, one: Round) -> None:
         if one.translation is not None:

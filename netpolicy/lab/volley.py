@@ -56,13 +56,16 @@ class Odd:
 
 
 class Volley:
-    """Rounds of packets between parties. All is over when nothing was heard for so many seconds (`quiet`)."""
+    """Rounds of packets between parties, numbered from `first` on; `next` is the first number that is not used.
 
-    def __init__(self, posts: Mapping[Party, Post], base: int, quiet: float = QUIET) -> None:
+    All is over when nothing was heard for so many seconds (`quiet`).
+    """
+
+    def __init__(self, posts: Mapping[Party, Post], base: int, quiet: float = QUIET, first: int = FIRST) -> None:
         self.posts = posts
         self.base = base
         self.quiet = quiet
-        self._next = FIRST
+        self.next = first
         # The questions are kept with their frames, which are known by the identity of the questions.
         self._frames: dict[tuple[Family, Way, int], tuple[tuple[Question, ...], list[Frame]]] = {}
         self._ears: dict[int, Ear] = {}
@@ -110,11 +113,11 @@ class Volley:
         self._hear(_Heard([batch], batch.first), _SOON)
 
     def _number(self, batches: Sequence[Batch]) -> int:
-        first = self._next
+        first = self.next
         for batch in batches:
-            batch.first = self._next
-            self._next += len(batch)
-        if self._next > LAST >> 1:
+            batch.first = self.next
+            self.next += len(batch)
+        if self.next > LAST >> 1:
             raise LostError("there are more probes than numbers for them")
         return first
 

@@ -26,7 +26,8 @@ _MTU = {
 }
 # Routers and neighbours (RFC 4861), listeners of multicast groups (RFC 2710 and 3810).
 _NEIGHBOURS = PortSet.union_all([PortSet.icmp(Family.V6, kind, None) for kind in (*range(130, 137), 143)])
-_CLIENT_PORTS = {Family.V4: (68, 67), Family.V6: (546, 547)}
+DHCP = {Family.V4: (68, 67), Family.V6: (546, 547)}
+"""The ports of a DHCP client and of its server."""
 
 
 def open_icmp(family: Family) -> Intervals:
@@ -59,7 +60,7 @@ def icmp(family: Family) -> Node:
 def always(family: Family) -> Node:
     """New packets that some nodes let pass whatever their policy says: icmp as above, DHCP between any two."""
     asked = [icmp(family)]
-    for port, source_port in permutations(_CLIENT_PORTS[family]):
+    for port, source_port in permutations(DHCP[family]):
         keys = PortSet.ports(Protocol.UDP, [(port, port)]).of(family)
         box = {Axis.KEY: keys, Axis.SOURCE_PORT: ((source_port, source_port),)}
         asked.append(PacketSet.where(family, box).of(family))
@@ -70,7 +71,7 @@ def dhcp(family: Family, grid: Grid, *, leased: bool, answers: bool) -> Node:
     """DHCP of a node whose addresses are leased: answers come in, requests go out."""
     if not leased:
         return FALSE
-    client, server = _CLIENT_PORTS[family]
+    client, server = DHCP[family]
     port, source_port = (client, server) if answers else (server, client)
     asked = {
         Axis.KEY: PortSet.ports(Protocol.UDP, [(port, port)]).of(family),

@@ -5,9 +5,10 @@ Addresses lie side by side, so that what a rule asks has its edges among them.
 
 from __future__ import annotations
 
-from netpolicy.lab.party import Card, Kind, Party
+from netpolicy.lab.party import Kind, Party
 from netpolicy.packet.addresses import address_text
 from netpolicy.packet.family import FAMILIES, Family
+from netpolicy.policy.cluster import Interface
 
 _BASE = {Family.V4: 0x0A420000, Family.V6: 0xFD66 << 112}
 # The name of one is the beginning of another.
@@ -47,14 +48,15 @@ def card_to(low: int) -> str:
 def node() -> Party:
     """The party that has the rules."""
     cards = (
-        Card(name, tuple((family, at(family, low)) for family in FAMILIES for low in own)) for name, own in OWN.items()
+        Interface(name, tuple((family, at(family, low)) for family in FAMILIES for low in own))
+        for name, own in OWN.items()
     )
     return Party("node", Kind.NODE, tuple(cards))
 
 
 def others() -> tuple[Party, Party]:
     """What is outside, and what is behind the node. They have no address, so that no kernel answers for them."""
-    return Party("peer", Kind.NETWORK, (Card("eth0", ()),)), Party("inner", Kind.NETWORK, (Card("eth0", ()),))
+    return Party("peer", Kind.NETWORK, (Interface("eth0", ()),)), Party("inner", Kind.NETWORK, (Interface("eth0", ()),))
 
 
 def roads() -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pytest
 from netpolicy.packet.addresses import Family
 from netpolicy.packet.packets import Packet, State
 from netpolicy.source import Source
-from netpolicy.targets.iptables.decide import Verdict, decide, hook, matches
+from netpolicy.targets.iptables.decide import Verdict, decide, deciding, hook, matches
 from netpolicy.targets.iptables.read import read
 from netpolicy.targets.iptables.rules import (
     Chain,
@@ -168,6 +168,14 @@ def test_deciding_rule_carries_its_line_and_comment() -> None:
     last = decide(ruleset("-A INPUT -m comment --comment np:s1 -j DROP"), PACKET).why[-1]
     assert last.rule is not None
     assert (last.chain, last.rule.comment, last.rule.line) == ("INPUT", "np:s1", 5)
+
+
+def test_a_rule_that_only_counts_or_logs_decides_nothing() -> None:
+    for body in ("-A INPUT -m comment --comment np:ruleset", "-A INPUT -j LOG"):
+        assert deciding(ruleset(body), PACKET) is None
+    decided = deciding(ruleset("-A INPUT -j LOG\n-A INPUT -j DROP"), PACKET)
+    assert decided is not None
+    assert decided.line == 6
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,11 @@ from netpolicy.lab.pairs import (
     served,
     spoofed,
 )
-from netpolicy.lab.party import BRIDGE, CARD, Card, Kind, Party, containers
+from netpolicy.lab.party import BRIDGE, CARD, Kind, Party, containers
 from netpolicy.packet.family import Family
 from netpolicy.packet.packets import SYN, Packet, State
 from netpolicy.packet.ports import Protocol
-from netpolicy.policy.cluster import Address
+from netpolicy.policy.cluster import Address, Interface
 
 
 def of(text: str) -> Address:
@@ -37,10 +37,10 @@ def of(text: str) -> Address:
 
 A1, A6, B1, N1, O1, O6 = map(of, ("10.0.0.1", "2001:db8::1", "10.1.0.1", "198.51.100.9", "192.0.2.9", "2001:db8:f::9"))
 C1 = of("10.0.0.3")
-A = Party("a", Kind.NODE, (Card("eth0", (A1, A6)), Card("eth1", (B1,))))
-C = Party("c", Kind.NODE, (Card("ens3", (C1,)),))
-N = Party("n", Kind.NETWORK, (Card(CARD, (N1,)),))
-OUT = Party("outside", Kind.OUTSIDE, (Card(CARD, (O1, O6)),))
+A = Party("a", Kind.NODE, (Interface("eth0", (A1, A6)), Interface("eth1", (B1,))))
+C = Party("c", Kind.NODE, (Interface("ens3", (C1,)),))
+N = Party("n", Kind.NETWORK, (Interface(CARD, (N1,)),))
+OUT = Party("outside", Kind.OUTSIDE, (Interface(CARD, (O1, O6)),))
 PARTIES = (A, C, N, OUT)
 WEB = Question(Protocol.TCP, 80, source_port=40_000)
 

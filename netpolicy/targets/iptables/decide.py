@@ -117,7 +117,7 @@ def decide(ruleset: Ruleset, packet: Packet) -> Decision:
 def deciding(ruleset: Ruleset, packet: Packet) -> Rule | None:
     """The last rule on the packet's way that ended it or sent it back; None when it only ran out of chains."""
     last = next((step.rule for step in reversed(decide(ruleset, packet).why) if step.rule is not None), None)
-    return None if last is None or isinstance(last.target, Jump | Goto) else last
+    return None if last is None or isinstance(last.target, Jump | Goto | Log | Mark) else last
 
 
 def hook(packet: Packet) -> str:
