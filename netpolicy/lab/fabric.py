@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,7 @@ from netpolicy.policy.cluster import Address
 FINDING = 200
 """The most entries in the table of neighbours, of a family, with which parties find each other by themselves."""
 _EVERYWHERE = {Family.V4: "0.0.0.0/0", Family.V6: "::/0"}
+_WIRES = 1
 _WORKERS = 4
 
 
@@ -57,6 +59,10 @@ class Fabric:
     def close(self) -> None:
         """No namespace of this fabric is left."""
         spaces = [*self.spaces.values(), *([self._switch] if self._switch else [])]
+        if self._switch and not self._told:
+            # Namespaces go later than they are closed, and the neighbours that were found there with them.
+            with suppress(SpaceError):
+                self._switch.ip(f"link del group {_WIRES}")
         self.spaces, self._switch = {}, None
         for space in spaces:
             space.close()
@@ -106,7 +112,7 @@ class Fabric:
                 raise SpaceError(f"a rehearsal cannot wire an interface `{card}` of `{party}`: it needs one so named")
             wire = f"wire{number}"
             yield f"link add {card} address {mac} netns {self.spaces[party].path} type veth peer name {wire}"
-            yield f"link set {wire} master br0 up"
+            yield f"link set {wire} master br0 group {_WIRES} up"
 
     def _furnish(self, party: Party) -> None:
         self.spaces[party].ip(*self._lines(party))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 
@@ -25,6 +26,7 @@ _LOCAL = (errno.EPERM, errno.EACCES)
 _FULL: dict[int | None, str] = dict.fromkeys(
     (errno.EINVAL, errno.ENOBUFS), "; is the table of neighbours full (`net.ipv4.neigh.default`)?"
 )
+_PATIENCE, _PAUSE = 5.0, 0.05  # seconds
 
 
 class LostError(Exception):
@@ -124,11 +126,21 @@ class Post:
             try:
                 sendto(packet, to)
             except OSError as failure:
-                if failure.errno not in _LOCAL:
-                    why = (failure.strerror or "no reason given").lower()
-                    raise LostError(
-                        f"`{self.party}` cannot send to {to[0]}: {why}{_FULL.get(failure.errno, '')}"
-                    ) from None
+                self._insist(one, packet, to, failure)
+
+    def _insist(self, one: socket.socket, packet: bytes, to: tuple[str, int], failure: OSError) -> None:
+        """The packet has gone, late: neighbours of namespaces that are gone are forgotten soon, and make room."""
+        until = time.monotonic() + _PATIENCE
+        while failure.errno not in _LOCAL:
+            if failure.errno not in _FULL or time.monotonic() > until:
+                why = (failure.strerror or "no reason given").lower()
+                raise LostError(f"`{self.party}` cannot send to {to[0]}: {why}{_FULL.get(failure.errno, '')}")
+            time.sleep(_PAUSE)
+            try:
+                one.sendto(packet, to)
+                return
+            except OSError as again:
+                failure = again
 
     def close(self) -> None:
         """No socket is left."""

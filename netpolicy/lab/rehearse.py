@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -38,8 +39,10 @@ _LARGE = 20_000
 """From so many packets on, a round is shared among processes."""
 _COMPARED = 20_000
 """So many packets of a round are told apart by the rules that decide."""
-_PATIENCE = 5
-"""How often all ways are tried again before one counts as closed: interfaces of a busy machine come up late."""
+_PATIENCE = 5.0
+"""How long, in seconds, ways are tried again before one counts as closed: interfaces of a busy machine come up late."""
+_TRIES = 3
+"""How often a round is asked before packets that get lost end a rehearsal: a busy machine loses some now and then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,9 +225,9 @@ class Stage:
             for each in self.one.rounds:
                 self._translate(each)
                 batches = tuple(control.control(each.batches, self.one.base + PORTS + SPARE))
-                odd = volley.run(batches)
-                for _ in range(_PATIENCE if odd else 0):
-                    odd = odd and volley.run(batches)
+                until = time.monotonic() + _PATIENCE
+                while (odd := volley.run(batches)) and time.monotonic() < until:
+                    pass
                 control.require_open(odd)
         if any(each.translation for each in self.one.rounds):
             for host, _ in self._hosts():
@@ -237,11 +240,16 @@ class Stage:
         for space in self.fabric.spaces.values():
             space.set(TRACKING | {"netfilter/nf_conntrack_udp_timeout": "0" if served else "30"})
         self._translate(one)
-        before = self.fabric.lost
-        odd = self._asked(one.batches, progress)
-        if lost := self.fabric.lost - before:
-            raise LostError(f"{lost:,} packets were lost on their way: repeat it while the machine does less")
-        return odd
+        lost = 0
+        for again in range(_TRIES):
+            before = self.fabric.lost
+            odd = self._asked(one.batches, progress if not again else lambda _: None)
+            lost = self.fabric.lost - before
+            if not lost:
+                return odd
+            for space in self.fabric.spaces.values():
+                space.forget()
+        raise LostError(f"{lost:,} packets were lost on their way: repeat it while the machine does less")
 
     def _asked(self, batches: Sequence[Batch], progress: Progress) -> list[Odd]:
         if self.processes == 1 or sum(map(len, batches)) < _LARGE:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import subprocess
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +18,7 @@ from netpolicy.lab.fabric import Fabric
 from netpolicy.lab.load import Loader, Translation
 from netpolicy.lab.party import Party
 from netpolicy.lab.space import inside
+from netpolicy.lab.volley import Batch, Odd
 from netpolicy.node.bundle import Bundle
 from tests.kernel.lab import BACKENDS
 
@@ -83,6 +88,7 @@ def test_what_is_closed_without_rules_is_told_and_is_no_success(
                 subprocess.run(command.split(), check=True)
 
     monkeypatch.setattr(rehearse, "Fabric", Closed)
+    monkeypatch.setattr(rehearse, "_PATIENCE", 0.2)
     assert rehearsed() == 2
     told = capsys.readouterr()
     assert "error[NP324]: " in told.err
@@ -117,6 +123,50 @@ def test_lost_packets_are_told_and_are_no_success(
     monkeypatch.setattr(Loader, "apply", applied)
     assert rehearsed() == 2
     assert "packets were lost on their way" in capsys.readouterr().err
+
+
+def test_a_round_that_loses_packets_is_asked_again(
+    rehearsed: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The wire takes short packets alone until some got lost; what was seen then is not believed."""
+    asked: list[int] = []
+
+    class Once(rehearse.Stage):
+        def _asked(self, batches: Sequence[Batch], progress: Callable[[int], object]) -> list[Odd]:
+            switch = self.fabric._switch
+            assert switch is not None
+            switch.ip(f"link set wire0 mtu {1500 if any(asked) else 68}")
+            odd = super()._asked(batches, progress)
+            asked.append(len(odd))
+            return odd
+
+    monkeypatch.setattr(rehearse, "Stage", Once)
+    assert rehearsed() == 0, capsys.readouterr().err
+    assert [odd > 0 for odd in asked].count(True) == 1
+
+
+def test_a_full_table_of_neighbours_is_waited_for(
+    rehearsed: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent, until = 0, 6
+
+    class Full(socket.socket):
+        """Refuses what is sent from the third packet on, as a kernel without room for a neighbour does."""
+
+        def sendto(self, *arguments: Any) -> int:
+            nonlocal sent
+            sent += 1
+            if 3 <= sent < until:
+                raise OSError(errno.ENOBUFS, "No buffer space available")
+            return super().sendto(*arguments)
+
+    monkeypatch.setattr(socket, "socket", Full)
+    assert rehearsed() == 0, capsys.readouterr().err
+    sent, until = 0, sys.maxsize
+    monkeypatch.setattr("netpolicy.lab.post._PATIENCE", 0.2)
+    assert rehearsed() == 2
+    assert "is the table of neighbours full" in capsys.readouterr().err
+    assert sent > 3
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -299,8 +299,22 @@ def quiet(before: int) -> bool:
     return spaces() <= before
 
 
+def neighbours() -> int:
+    """How many neighbours all namespaces of this machine know."""
+    tables = (Path("/proc/net/stat", name).read_text(encoding="ascii") for name in ("arp_cache", "ndisc_cache"))
+    return sum(int(table.split("\n")[1].split()[0], 16) for table in tables)
+
+
+@pytest.mark.alone
+def test_neighbours_that_were_found_are_forgotten_at_once() -> None:
+    """All namespaces share a table of them, and one that is closed goes only later."""
+    before = neighbours()
+    assert main(["rehearse", str(DUAL), "--backend", "iptables-nft", "-q"]) == 0
+    assert neighbours() <= before
+
+
 def here() -> tuple[str, ...]:
-    """What this machine's own network has: interfaces, addresses, routes, neighbours, and names of namespaces."""
+    """What this machine's own network has: interfaces, addresses, routes, and names of namespaces."""
     asked = ("link", "address", "route", "-6 route", "netns")
     texts = [subprocess.run(("ip", *one.split()), capture_output=True, text=True, check=True).stdout for one in asked]
     return tuple(re.sub(r"\b\d+sec\b", "", text) for text in texts)
