@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import pytest
 from netpolicy.cli import main
 from netpolicy.data import folder
 from netpolicy.diagnostic import Diagnostic
+from netpolicy.lab.fabric import Fabric
 from netpolicy.pipeline import Built, Pipeline
 from netpolicy.proof import Proved
 from tests.kernel.lab import BACKENDS, MADE, Lab
@@ -283,20 +285,24 @@ def test_what_is_wrong_with_only_is_told(only: str, code: str) -> None:
 # The machine.
 
 
-def spaces() -> int:
-    """Network namespaces that the kernel has; what it keeps in stock for new ones is not counted."""
-    Path("/sys/kernel/slab/net_namespace/shrink").write_text("1", encoding="ascii")
-    found = re.search(r"^net_namespace\s+(\d+)", Path("/proc/slabinfo").read_text(encoding="ascii"), re.MULTILINE)
-    assert found is not None
-    return int(found[1])
+def spaces() -> set[str]:
+    """The network namespaces that something keeps: a process that is in it, an open handle, or a name."""
+    found = set(re.findall(r"net:\[\d+\]", Path("/proc/self/mountinfo").read_text(encoding="ascii")))
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            handles = [process / "ns" / "net", *(process / "fd").iterdir()]
+            for handle in handles:
+                with suppress(OSError):
+                    found.add(str(handle.readlink()))
+    return {name for name in found if name.startswith("net:[")}
 
 
-def quiet(before: int) -> bool:
-    """True as soon as there are no more namespaces than before; the kernel takes its time to remove them."""
+def quiet(before: set[str]) -> bool:
+    """True as soon as there are no namespaces but those before; processes take their time to go."""
     until = time.monotonic() + 20
-    while spaces() > before and time.monotonic() < until:
+    while spaces() - before and time.monotonic() < until:
         time.sleep(0.1)
-    return spaces() <= before
+    return not spaces() - before
 
 
 def neighbours() -> int:
@@ -306,11 +312,20 @@ def neighbours() -> int:
 
 
 @pytest.mark.alone
-def test_neighbours_that_were_found_are_forgotten_at_once() -> None:
+def test_neighbours_that_were_found_are_forgotten_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """All namespaces share a table of them, and one that is closed goes only later."""
-    before = neighbours()
+    known: list[int] = []
+
+    class Counting(Fabric):
+        def close(self) -> None:
+            known.append(neighbours())
+            super().close()
+            known.append(neighbours())
+
+    monkeypatch.setattr("netpolicy.lab.rehearse.Fabric", Counting)
     assert main(["rehearse", str(DUAL), "--backend", "iptables-nft", "-q"]) == 0
-    assert neighbours() <= before
+    before, after = known
+    assert before - after > 100
 
 
 def here() -> tuple[str, ...]:
@@ -336,9 +351,9 @@ def test_nothing_is_left_however_it_ends(lab: Lab, how: signal.Signals) -> None:
         start_new_session=True,
     )
     until = time.monotonic() + 60
-    while spaces() < before + 20 and time.monotonic() < until:
+    while len(spaces() - before) < 20 and time.monotonic() < until:
         time.sleep(0.02)
-    assert spaces() >= before + 20, "the rehearsal never began"
+    assert len(spaces() - before) >= 20, "the rehearsal never began"
     assert here() == named
     if how is signal.SIGINT:
         os.killpg(process.pid, how)  # as a terminal does
