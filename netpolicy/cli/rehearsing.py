@@ -36,6 +36,9 @@ from netpolicy.policy.question import Asking, Question
 from netpolicy.report.rehearsal import Judged, Played, Rehearsed, Told
 from netpolicy.verify.meaning import atoms
 
+_PROCESSES = 4
+"""As many at most share a backend: each hears all packets, and what one sends alone gets less with every other."""
+
 
 def rehearsed(pipeline: Pipeline, options: argparse.Namespace) -> tuple[Played, list[Rehearsed]]:
     """What was asked and how it fared; a StoppedError tells why it could not be."""
@@ -57,8 +60,8 @@ def rehearsed(pipeline: Pipeline, options: argparse.Namespace) -> tuple[Played, 
     bundles = _of_build(policy, options.build) if options.build else _compiled(pipeline, policy)
     try:
         with _progress(one.probes * len(backends), options) as progress:
-            # A backend has a processor of its own, or a single one has all.
-            processes = os.cpu_count() or 1 if len(backends) == 1 else 1
+            # A backend has a processor of its own, or a single one has some.
+            processes = min(os.cpu_count() or 1, _PROCESSES) if len(backends) == 1 else 1
             outcomes = apart([partial(_run, one, bundles, backend, processes) for backend in backends], progress)
     except (SpaceError, LostError) as failure:
         raise StoppedError(Ending.UNUSABLE, error("NP324", str(failure))) from None

@@ -243,27 +243,29 @@ class Stage:
         lost = 0
         for again in range(_TRIES):
             before = self.fabric.lost
-            odd = self._asked(one.batches, progress if not again else lambda _: None)
-            lost = self.fabric.lost - before
+            odd, unheard = self._asked(one.batches, progress if not again else lambda _: None)
+            lost = self.fabric.lost - before + unheard
             if not lost:
                 return odd
             for space in self.fabric.spaces.values():
                 space.forget()
         raise LostError(f"{lost:,} packets were lost on their way: repeat it while the machine does less")
 
-    def _asked(self, batches: Sequence[Batch], progress: Progress) -> list[Odd]:
+    def _asked(self, batches: Sequence[Batch], progress: Progress) -> tuple[list[Odd], int]:
+        """What did not fare as expected, and how many packets no socket had room for."""
         if self.processes == 1 or sum(map(len, batches)) < _LARGE:
             return self._part(batches, self._next, progress)
         size = -(-len(batches) // self.processes)
         parts = [batches[at : at + size] for at in range(0, len(batches), size)]
         *firsts, self._next = accumulate((sum(map(len, part)) for part in parts), initial=self._next)
         works = [partial(self._part, part, first) for part, first in zip(parts, firsts, strict=True)]
-        return [odd for some in apart(works, progress) for odd in some]
+        found = apart(works, progress)
+        return [odd for some, _ in found for odd in some], sum(unheard for _, unheard in found)
 
-    def _part(self, batches: Sequence[Batch], first: int, progress: Progress) -> list[Odd]:
+    def _part(self, batches: Sequence[Batch], first: int, progress: Progress) -> tuple[list[Odd], int]:
         """Each part hears what others send, too, and knows its own by its numbers."""
         with self._volley(first) as volley:
-            return volley.run(batches, progress)
+            return volley.run(batches, progress), volley.lost
 
     def explain(self, found: Sequence[Odd], bundles: Mapping[str, Bundle], most: int) -> list[Disagreement]:
         """What is to say of packets that did not fare as expected: of one of each kind, and so many kinds at most."""

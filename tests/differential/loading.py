@@ -65,6 +65,7 @@ def _odd(asked: Rehearsal, loader: Loader, volley: Volley) -> Iterator[Odd]:
             if inner.host and translation is not None:
                 loader.translate(fabric.node(inner.host), inner, translation)
         yield from volley.run(batches)
+        assert not volley.lost
 
 
 def _together(asked: Rehearsal) -> Iterator[tuple[list[Batch], Translation | None]]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from netpolicy.cli import main
-from netpolicy.lab import rehearse
+from netpolicy.lab import post, rehearse
 from netpolicy.lab.fabric import Fabric
 from netpolicy.lab.load import Loader, Translation
 from netpolicy.lab.party import Party
@@ -132,17 +132,36 @@ def test_a_round_that_loses_packets_is_asked_again(
     asked: list[int] = []
 
     class Once(rehearse.Stage):
-        def _asked(self, batches: Sequence[Batch], progress: Callable[[int], object]) -> list[Odd]:
+        def _asked(self, batches: Sequence[Batch], progress: Callable[[int], object]) -> tuple[list[Odd], int]:
             switch = self.fabric._switch
             assert switch is not None
             switch.ip(f"link set wire0 mtu {1500 if any(asked) else 68}")
-            odd = super()._asked(batches, progress)
+            odd, unheard = super()._asked(batches, progress)
             asked.append(len(odd))
-            return odd
+            return odd, unheard
 
     monkeypatch.setattr(rehearse, "Stage", Once)
     assert rehearsed() == 0, capsys.readouterr().err
     assert [odd > 0 for odd in asked].count(True) == 1
+
+
+def test_what_sockets_have_no_room_for_is_asked_again(
+    rehearsed: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sockets as small as a kernel has them, and nobody who reads while packets are sent."""
+    sizes = [1, 1 << 24, 1 << 24]
+
+    class Small(rehearse.Stage):
+        def _part(self, *arguments: Any) -> tuple[list[Odd], int]:
+            monkeypatch.setattr(post, "_BUFFER", sizes.pop(0) if sizes else 1 << 24)
+            odd, unheard = super()._part(*arguments)
+            unheard_of.append(unheard)
+            return odd, unheard
+
+    unheard_of: list[int] = []
+    monkeypatch.setattr(rehearse, "Stage", Small)
+    assert rehearsed() == 0, capsys.readouterr().err
+    assert unheard_of[0] > 0 == sum(unheard_of[1:])
 
 
 def test_a_full_table_of_neighbours_is_waited_for(
