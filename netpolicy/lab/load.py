@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netpolicy.lab.fabric import Fabric
 from netpolicy.lab.pairs import CONTAINED
-from netpolicy.lab.party import Party
+from netpolicy.lab.party import Party, masks
 from netpolicy.lab.space import SpaceError, inside
 from netpolicy.node.apply import Choices, apply
 from netpolicy.node.backend import Backend
@@ -35,7 +36,7 @@ _PORTED = ("tcp", "udp")
 class Translation(Enum):
     """What a node does for its container: it sends with its own address what that sends, or publishes every port."""
 
-    SOURCE = "MASQUERADE"
+    SOURCE = "SNAT"
     DESTINATION = "DNAT"
 
 
@@ -141,10 +142,10 @@ class Loader:
 def _nat(party: Party, family: Family, inner: int, how: Translation) -> str:
     text = address_text(family, inner)
     to = f"{text}:{CONTAINED}" if family is Family.V4 else f"[{text}]:{CONTAINED}"
-    lines = ["*nat"]
-    for card in party.cards:
-        if how is Translation.SOURCE:
-            lines.append(f"-A POSTROUTING -s {text} -o {card.name} -j MASQUERADE")
-        else:
-            lines += [f"-A PREROUTING -i {card.name} -p {one} -j DNAT --to-destination {to}" for one in _PORTED]
-    return "\n".join([*lines, "COMMIT", ""])
+    lines = []
+    if how is Translation.DESTINATION:
+        begins = (f"-A PREROUTING -i {card.name} -p {one}" for card, one in product(party.cards, _PORTED))
+        lines = [f"{begin} -j DNAT --to-destination {to}" for begin in begins]
+    elif (mask := masks(party).get(family)) is not None:
+        lines = [f"-A POSTROUTING -s {text} -o {party.cards[0].name} -j SNAT --to-source {address_text(family, mask)}"]
+    return "\n".join(["*nat", *lines, "COMMIT", ""])

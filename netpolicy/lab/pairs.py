@@ -8,7 +8,7 @@ from enum import Enum
 
 from netpolicy.lab.ask import Question, Shape
 from netpolicy.lab.judge import FORWARD, INPUT, OUTPUT, Stop
-from netpolicy.lab.party import BRIDGE, Kind, Party, is_local
+from netpolicy.lab.party import BRIDGE, Kind, Party, is_local, masks
 from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.packet.packets import SYN, Packet
 from netpolicy.packet.ports import PORTED, Protocol
@@ -183,16 +183,16 @@ def published(parties: Sequence[Party], containers: Sequence[Party]) -> Iterator
 
 
 def contained(parties: Sequence[Party], containers: Sequence[Party]) -> Iterator[Pair]:
-    """From every container to everybody; its packets leave with an address of its node."""
+    """From every container to everybody; its packets leave with the address of its node that masks them."""
     nodes = {one.name: one for one in parties if one.judges}
     for container in containers:
         host = nodes[container.host]
-        masks = dict(reversed(host.cards[0].addresses))
+        seen = masks(host)
         for receiver in parties:
             for pair in _between(container, receiver) if receiver is not host else ():
-                if pair.family in masks and not is_local(pair.destination):
-                    seen = (pair.family, masks[pair.family])
-                    yield replace(pair, way=Way.CONTAINED, card=host.cards[0].name, seen=seen)
+                if pair.family in seen and not is_local(pair.destination):
+                    mask = (pair.family, seen[pair.family])
+                    yield replace(pair, way=Way.CONTAINED, card=host.cards[0].name, seen=mask)
 
 
 def _between(sender: Party, receiver: Party) -> Iterator[Pair]:

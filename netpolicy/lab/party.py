@@ -64,6 +64,14 @@ def is_local(address: Address) -> bool:
     return family is Family.V6 and number >> 118 == 0xFE80 >> 6
 
 
+def masks(node: Party) -> dict[Family, int]:
+    """The address of each family with which a node sends what its container sends: the first that others may answer.
+
+    It is stated, since kernels choose one by the destination where an interface has several (RFC 6724).
+    """
+    return {family: number for family, number in reversed(node.cards[0].addresses) if not is_local((family, number))}
+
+
 def strangers(policy: Policy, known: dict[Family, Atoms]) -> tuple[Party, ...]:
     """The named networks and the outside. An address belongs to the smallest network that holds it.
 
