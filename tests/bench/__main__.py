@@ -52,7 +52,7 @@ class Bench:
 
     def commands(self) -> None:
         """Every command on the 20-node cluster, and lint and compile as clusters grow."""
-        self.tell("A compile includes its proof. Of many nodes it writes many files, which takes as long as the disk makes it.")
+        self.tell("A compile includes its proof; of many nodes it writes many files, and disks differ.")
         self.tell("", "| command | CPU s | wall s | peak MiB | runs |", "|---|---|---|---|---|")
         self.job("python -c pass", [sys.executable, "-c", "pass"], 9)
         self.job("netpolicy --help", [NETPOLICY, "--help"], 9)
