@@ -166,7 +166,7 @@ class Volley:
                 until = time.monotonic() + quiet
             for handle, _ in ready:
                 ear = ears[handle]
-                heard.add(ear.party, ear.numbers())
+                heard.add(ear.party, ear.protocol, ear.numbers())
             if not ready and time.monotonic() >= until:
                 return
 
@@ -185,16 +185,19 @@ class _Heard:
         self._arrived = bytearray(count)
         self._answered = bytearray(count)
 
-    def add(self, party: Party, numbers: Iterable[int]) -> None:
-        """The party heard packets with these numbers; what it is to the packet says what that means."""
+    def add(self, party: Party, protocol: int, numbers: Iterable[int]) -> None:
+        """The party heard packets of the protocol with these numbers; what it is to the packet says what that means.
+
+        An error that quotes the packet, such as one about what refused it, is no arrival.
+        """
         first, of, count = self.first, self._of, len(self._of)
         for number in numbers:
             at = number - first
             if 0 <= at < count:
-                pair = of[at].pair
-                if party is pair.hears:
-                    self._arrived[at] = 1
-                elif party is pair.sender:
+                batch = of[at]
+                if party is batch.pair.hears:
+                    self._arrived[at] |= batch.questions[number - batch.first].protocol == protocol
+                elif party is batch.pair.sender:
                     self._answered[at] = 1
 
     def missing(self) -> Iterator[tuple[Batch, list[int]]]:

@@ -98,6 +98,11 @@ class Probe:
         return self.protocol == ICMP_OF[self.family]
 
     @property
+    def sent_protocol(self) -> int:
+        """The protocol of the packet itself."""
+        return ICMP_OF[self.family] if self.which is Which.RELATED else self.protocol
+
+    @property
     def opened(self) -> bool:
         """True if packets of the flow went before this one."""
         return self.which in OPENED

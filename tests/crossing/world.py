@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from types import TracebackType
@@ -64,8 +64,8 @@ class Wire:
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.SOL_SOCKET, _FORCE, _BUFFER)
 
-    def numbers(self) -> Iterator[int]:
-        """The numbers of the probes that came, or were answered, since it was asked last."""
+    def heard(self) -> Iterator[tuple[int, int]]:
+        """The protocol of each packet that came since it was asked last, and the number of its probe."""
         while True:
             try:
                 heard, where = self.socket.recvfrom(_HEARD)
@@ -74,15 +74,17 @@ class Wire:
             family = _TYPES.get(int.from_bytes(heard[12:14], "big"))
             if family is None or where[2] == _OUTGOING:
                 continue
-            yield _number(family, heard[14:])
+            protocol, body = _above(family, heard[14:])
+            yield protocol, number_in(family, protocol, body)
 
 
-def _number(family: Family, packet: bytes) -> int:
+def _above(family: Family, packet: bytes) -> tuple[int, bytes]:
+    """The protocol of a packet, and what it has above IP."""
     if family is Family.V4:
-        return number_in(family, packet[9], packet[(packet[0] & 15) * 4 :])
+        return packet[9], packet[(packet[0] & 15) * 4 :]
     if packet[6] == 44:
-        return number_in(family, packet[40], packet[48:])
-    return number_in(family, packet[6], packet[40:])
+        return packet[40], packet[48:]
+    return packet[6], packet[40:]
 
 
 class World:
@@ -189,10 +191,7 @@ class World:
             for packet in packets(probe, first + at):
                 self._send(probe, probe.sender, packet)
         found = self._heard(first, len(probes), quiet)
-        return [
-            Seen(probe.hears in heard, probe.sender in heard and probe.sender != probe.hears)
-            for probe, heard in zip(probes, found, strict=True)
-        ]
+        return [_seen(probe, heard) for probe, heard in zip(probes, found, strict=True)]
 
     def _send(self, probe: Probe, sender: str, packet: bytes) -> None:
         if sender == "node":
@@ -208,19 +207,31 @@ class World:
         card = places.BACK if sender == "inner" else probe.card if probe.card != places.BACK else places.FRONT
         self._wires[sender].socket.send(ethernet(probe.family, self._macs[card], by, packet))
 
-    def _heard(self, first: int, count: int, quiet: float) -> list[set[str]]:
-        """For each probe who heard of it, until nobody has heard anything for a while."""
-        found: list[set[str]] = [set() for _ in range(count)]
+    def _heard(self, first: int, count: int, quiet: float) -> list[set[tuple[str, int]]]:
+        """For each probe who heard of it by which protocol, until nobody has heard anything for a while."""
+        found: list[set[tuple[str, int]]] = [set() for _ in range(count)]
         until = time.monotonic() + quiet
         while time.monotonic() < until:
             for ear in self.ears:
-                name = ear.party if isinstance(ear, Wire) else "node"
-                for number in ear.numbers():
+                for party, protocol, number in _said(ear):
                     until = time.monotonic() + quiet
                     if 0 <= number - first < count:
-                        found[number - first].add(name)
+                        found[number - first].add((party, protocol))
             time.sleep(0.001)
         return found
+
+
+def _said(ear: Ear | Wire) -> Iterator[tuple[str, int, int]]:
+    if isinstance(ear, Wire):
+        yield from ((ear.party, protocol, number) for protocol, number in ear.heard())
+    else:
+        yield from (("node", ear.protocol, number) for number in ear.numbers())
+
+
+def _seen(probe: Probe, heard: Collection[tuple[str, int]]) -> Seen:
+    """A REJECT of the answer of a REJECT is an error that may go to the one the probe was for: it is no arrival."""
+    answered = probe.sender != probe.hears and any(party == probe.sender for party, _ in heard)
+    return Seen((probe.hears, probe.sent_protocol) in heard, answered)
 
 
 def _mac(card: str) -> int:
