@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -162,25 +161,6 @@ def test_sabotaged_rules_are_caught_by_packets(
     assert status == 1, told.err
     assert f"error[{code}]: iptables-{backend} " in told.err
     assert re.search(r"1 backend: [\d,]+ not as the policy says\n$", told.out)
-
-
-def test_an_error_that_quotes_a_packet_is_no_arrival_of_it(
-    sabotaged: Callable[[Sabotage], None], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The packet is refused with a reset, and the reset with an error, which goes to whom the packet was for."""
-    refusals = (
-        r"\1 -p tcp -m tcp --dport 2001 -j REJECT --reject-with tcp-reset",
-        r"\1 -o lo -p tcp -j REJECT --reject-with icmp{}-port-unreachable",
-    )
-    for name, kind in (("rules.v4", ""), ("rules.v6", "6")):
-        before = "\n".join([*refusals, r"\g<0>"]).format(kind)
-        sabotaged(_rules(partial(re.sub, r"(?m)^(-A NP-OUT-\w{8}) .* RELATED,ESTABLISHED ", before), name))
-    asked = ("rehearse", str(GOLDEN), "--backend", "iptables-nft", "--only", "node web1 -> node db1")
-    assert main(asked) == 1
-    told = capsys.readouterr().err
-    assert re.search(r"error\[NP322\]: .*\[2001:db8:20::11\]:2001", told)
-    assert re.search(r"error\[NP322\]: .* 10\.20\.0\.11:2001", told)
-    assert "kernel: it arrived" not in told
 
 
 def test_the_proof_stops_what_packets_would_find(
