@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 CLUSTER := rules/clusters/twenty.yaml
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check bench soak soak-node sabotage golden clean kernel-tools
+.PHONY: demo test check coverage bench soak soak-node sabotage golden clean kernel-tools
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)

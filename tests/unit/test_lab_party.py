@@ -15,13 +15,14 @@ from netpolicy.lab.party import (
     containers,
     is_group,
     is_local,
+    masks,
     node_party,
     silent,
     strangers,
     virtual,
 )
 from netpolicy.packet.family import FAMILIES, Family
-from netpolicy.policy.cluster import Address
+from netpolicy.policy.cluster import Address, Interface
 from netpolicy.policy.model import Policy
 from netpolicy.verify.meaning import atoms
 from tests.compiling import compiled
@@ -165,6 +166,13 @@ def test_networks_may_hold_every_address() -> None:
 )
 def test_groups_and_addresses_of_the_link(text: str, group: bool, local: bool) -> None:
     assert (is_group(of(text)), is_local(of(text))) == (group, local)
+
+
+def test_a_container_is_masked_by_the_first_address_that_others_may_answer() -> None:
+    first = Interface("eth0", tuple(map(of, ("fe80::1", "2001:db8::2", "2001:db8::1", "10.0.0.2", "10.0.0.1"))))
+    second = Interface("eth1", tuple(map(of, ("10.0.0.9", "2001:db8::9"))))
+    assert masks(Party("web", Kind.NODE, (first, second))) == dict(map(of, ("10.0.0.2", "2001:db8::2")))
+    assert masks(Party("web", Kind.NODE, (Interface("eth0", (of("fe80::1"),)), second))) == {}
 
 
 def test_containers_have_networks_of_their_own() -> None:
