@@ -46,7 +46,7 @@ class OperandError(Exception):
 class Operand:
     """One side: what was read, and the files that were, with their sha256.
 
-    `contents` are what its policy says, None where nothing tells; `pipeline` compiled it, where it was not built before.
+    `contents` are what its policy says, None where nothing tells; `pipeline` compiled it, where it is no build.
     """
 
     name: str

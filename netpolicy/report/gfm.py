@@ -33,33 +33,34 @@ def as_html(text: str, most: int = _LONGEST) -> str:
 def shortened(text: str, most: int = _LONGEST) -> str:
     """The text without line breaks and what does not print, in at most so many characters."""
     shown = "".join(one if one.isprintable() else " " if one.isspace() else "\N{REPLACEMENT CHARACTER}" for one in text)
-    shown = " ".join(shown.split(" ")).strip()
+    shown = " ".join(shown.split())
     return shown if len(shown) <= most else f"{shown[: most - 1].rstrip()}…"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[list[str], list[str]]:
-    """The two lines above a table, and a line a row; the cells are Markdown already."""
-    above = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    return above, [f"| {' | '.join(row)} |" for row in rows]
+def row(cells: Iterable[str]) -> str:
+    """A row of a table; the cells are Markdown already."""
+    return f"| {' | '.join(cells)} |"
+
+
+def head(titles: Sequence[str]) -> tuple[str, str]:
+    """The two lines above the rows of a table."""
+    return row(titles), f"|{'---|' * len(titles)}"
 
 
 class Page:
-    """Lines of a comment, as many as there is room for; what is left out is counted by whoever asks `fits`."""
+    """The lines of a comment, as many bytes of them as there is room for."""
 
     def __init__(self, room: int) -> None:
         self.room = room
         self._lines: list[str] = []
 
-    def fits(self, *lines: str) -> bool:
-        """True when these lines have room."""
-        return sum(map(_weight, lines)) <= self.room
-
-    def add(self, *lines: str) -> bool:
-        """Adds the lines, all or none; answers whether they had room."""
-        if not self.fits(*lines):
+    def add(self, *lines: str, spare: int = 0) -> bool:
+        """Adds the lines, all or none; answers whether there was room, with so much to spare."""
+        needed = sum(map(weight, lines))
+        if needed + spare > self.room:
             return False
         self._lines += lines
-        self.room -= sum(map(_weight, lines))
+        self.room -= needed
         return True
 
     @property
@@ -67,5 +68,6 @@ class Page:
         return "".join(f"{line}\n" for line in self._lines)
 
 
-def _weight(line: str) -> int:
+def weight(line: str) -> int:
+    """The bytes of a line with its end."""
     return len(line.encode("utf-8", "replace")) + 1

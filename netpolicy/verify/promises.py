@@ -46,8 +46,12 @@ def judge_promises(policy: Policy, plans: Sequence[Plan]) -> list[Diagnostic]:
 
 def breaches(policy: Policy, plans: Sequence[Plan]) -> list[Breach]:
     """The promises that the cluster, or a packet of the plan, breaks."""
-    of_demands = [Breach(demand, "", one) for demand in policy.demands for one in judge_demand(policy, demand)]
-    return of_demands + judged(policy, plans, policy.of(Verb.NEVER, Verb.EXPECT))
+    return judged_demands(policy, policy.demands) + judged(policy, plans, policy.of(Verb.NEVER, Verb.EXPECT))
+
+
+def judged_demands(policy: Policy, demands: Sequence[Demand]) -> list[Breach]:
+    """Those of the demands, which need not be the policy's own, that do not hold in its cluster."""
+    return [Breach(demand, "", one) for demand in demands for one in judge_demand(policy, demand)]
 
 
 def judged(policy: Policy, plans: Sequence[Plan], promises: Sequence[Statement]) -> list[Breach]:

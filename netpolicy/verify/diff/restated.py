@@ -35,10 +35,15 @@ class Broken:
     blamed: tuple[str, ...]
     before: bool
 
+    @property
+    def shown(self) -> str:
+        """The message, which has the packet, without what the code says already."""
+        return shown_by(self.message)
+
 
 @dataclass(frozen=True, slots=True)
 class Restated:
-    """All that the new policy says otherwise. `lost` are the removed promises that it would break, with a packet."""
+    """All that the new policy says otherwise. `lost` are the removed promises that it would break, and by what."""
 
     rules: Moves = Moves()
     promises: Moves = Moves()
@@ -52,8 +57,8 @@ class Restated:
         """True where a promise is broken, came or went."""
         return bool(self.broken or self.promises.added or self.promises.removed)
 
-    def witness_of(self, removed: Entry) -> str | None:
-        """A packet that breaks a removed promise now; empty where none does, None where that is not known."""
+    def lost_by(self, removed: Entry) -> str | None:
+        """What would break a removed promise now; empty where nothing does, None where that is not known."""
         return None if self.lost is None else self.lost.get(removed.key, "")
 
 
@@ -93,3 +98,8 @@ def _moves(old: Sequence[Entry], new: Sequence[Entry]) -> Moves:
         tuple(one for key, one in before.items() if key not in after),
         tuple((before[key], one) for key, one in after.items() if key in before and before[key] != one),
     )
+
+
+def shown_by(message: str) -> str:
+    """`a -> b : tcp 1 would pass` of a message that says first which promise is broken."""
+    return message.partition(" is broken: ")[2] or message
