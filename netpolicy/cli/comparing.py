@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netpolicy.cli import UNUSABLE
 from netpolicy.cli.operand import GIT, Operand, OperandError
+from netpolicy.cli.reporting import clashing
 from netpolicy.diagnostic import error
 
 if TYPE_CHECKING:
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
     from netpolicy.verify.emitted import Emitted
 
 Pair = tuple[str, str]
+Key = tuple[str, str]
 
 
 def pairs(options: argparse.Namespace) -> list[Pair]:
     """The names of the sides, old and new; what names no two sides is an OperandError."""
     given, against = list(dict.fromkeys(options.operands)), options.against
+    if clash := clashing(options):
+        raise _usage(f"two reports would go to `{clash}`", "give each a file of its own")
     if against is None:
         if len(options.operands) == 2:
             return [(options.operands[0], options.operands[1])]
@@ -57,7 +61,8 @@ def compared(old: Operand, new: Operand, before: Emitted, after: Emitted) -> Com
     from netpolicy.report.diff import Comparison
     from netpolicy.verify.diff.compare import diff
 
-    return Comparison(old.name, new.name, diff(before, after), _restated(old, new), tuple(inputs_of(old, new)))
+    found, inputs = diff(before, after), tuple(inputs_of(old, new))
+    return Comparison(old.name, new.name, found, _restated(old, new), inputs, absent=old.absent)
 
 
 def inputs_of(old: Operand, new: Operand) -> Iterator[Input]:
@@ -80,11 +85,11 @@ def _restated(old: Operand, new: Operand) -> Restated | None:
         found,
         broken=tuple(broken(new.contents.promises, new.breaches, before)),
         mended=tuple(one for one in new.contents.promises if one.key in before and one.key not in after),
-        lost=_lost(old, new, [one.key for one in found.promises.removed]),
+        lost=_lost(old, new, {one.key for one in found.promises.removed}, before),
     )
 
 
-def _lost(old: Operand, new: Operand, removed: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str] | None:
+def _lost(old: Operand, new: Operand, removed: Collection[Key], before: Collection[Key]) -> dict[Key, str] | None:
     """What would break each removed promise on the new side; None where it is not about the same nodes there."""
     from netpolicy.verify.diff.restated import shown_by
     from netpolicy.verify.promises import Breach, judged, judged_demands
@@ -95,7 +100,11 @@ def _lost(old: Operand, new: Operand, removed: Sequence[tuple[str, str]]) -> dic
         return None
     promises = [one for one in was.statements if (one.verb.value, one.id) in removed]
     found: list[Breach] = judged(now, new.pipeline.plans, promises) + judged_demands(now, was.demands)
-    return {one.key: shown_by(one.finding.message) for one in reversed(found) if one.key in removed}
+    return {
+        one.key: shown_by(one.finding.message) + (" (as before)" if one.key in before else "")
+        for one in reversed(found)
+        if one.key in removed
+    }
 
 
 def _same_nodes(old: Policy, new: Policy) -> bool:

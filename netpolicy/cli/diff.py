@@ -13,7 +13,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from netpolicy.cli.dumps import Dumps
     from netpolicy.report.diff import Comparison, Input
@@ -27,6 +27,7 @@ EXAMPLES = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     from netpolicy.cli.options import add_day
+    from netpolicy.cli.reporting import add_reports
 
     parser.add_argument(
         "operands", nargs="+", metavar="OPERAND", help="OLD NEW: a file, a build folder, or git:REV[:PATH]"
@@ -37,38 +38,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="compare with this instead: `CLUSTER.yaml --against git:REV`; several clusters may",
     )
     parser.add_argument("--cluster", metavar="CLUSTER.yaml", help="the cluster of operands that are policies")
-    parser.add_argument("--format", choices=("text", "json", "markdown"), default="text", help="default: text")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of stdout")
+    add_reports(parser, ("text", "json", "markdown"), "text")
     add_day(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Prints what changes; with an error in an operand other than a broken promise, the errors instead."""
-    from netpolicy.cli import FINE, UNUSABLE, WRONG
+    from netpolicy.cli import FINE, WRONG
     from netpolicy.cli.comparing import pairs
-    from netpolicy.cli.folder import OutputError, write_file
     from netpolicy.cli.operand import OperandError
+    from netpolicy.cli.reporting import write_reports
     from netpolicy.cli.tell import tell
-    from netpolicy.diagnostic import error
 
     try:
-        text, differs = _compared(pairs(options), options)
+        write, differs = _compared(pairs(options), options)
     except OperandError as failure:
         tell(failure.found, options)
         return failure.status
+    unwritten = write_reports(options, write)
     if options.output is None:
-        print(text, end="")
-    else:
-        try:
-            write_file(options.output, text)
-        except OutputError as failure:
-            tell([error("NP904", str(failure), hint=failure.hint)], options)
-            return UNUSABLE
-    return WRONG if differs else FINE
+        print(write(options.format), end="")
+    return max(unwritten, WRONG if differs else FINE)
 
 
-def _compared(named: Sequence[tuple[str, str]], options: argparse.Namespace) -> tuple[str, bool]:
-    """The report, and whether there is any difference."""
+def _compared(named: Sequence[tuple[str, str]], options: argparse.Namespace) -> tuple[Callable[[str], str], bool]:
+    """Who writes the report in a format, and whether there is any difference."""
     from netpolicy.cli import UNUSABLE
     from netpolicy.cli.comparing import compared, inputs_of
     from netpolicy.cli.dumps import Dumps
@@ -79,18 +73,18 @@ def _compared(named: Sequence[tuple[str, str]], options: argparse.Namespace) -> 
     for pair in named:
         old, new = operands(*pair, options)
         if isinstance(old.value, Dumps) and isinstance(new.value, Dumps) and len(named) == 1:
-            return _of_dumps(old.value, new.value, list(inputs_of(old, new)), options)
+            return _of_dumps(old.value, new.value, list(inputs_of(old, new)))
         if isinstance(old.value, Dumps) or isinstance(new.value, Dumps):
             hint = "a dump is compared with a dump, one at a time; `verify --against` judges one by a policy"
             raise OperandError(
                 UNUSABLE, error("NP905", "one side is a dump of one node, the other a cluster", hint=hint)
             )
         found.append(compared(old, new, old.value, new.value))
-    return _report(found, options), any(found)
+    return lambda form: _report(found, form), any(found)
 
 
-def _report(found: Sequence[Comparison], options: argparse.Namespace) -> str:
-    match options.format:
+def _report(found: Sequence[Comparison], form: str) -> str:
+    match form:
         case "json":
             from netpolicy.report.diff import as_json
 
@@ -105,7 +99,7 @@ def _report(found: Sequence[Comparison], options: argparse.Namespace) -> str:
             return as_text(found)
 
 
-def _of_dumps(old: Dumps, new: Dumps, inputs: list[Input], options: argparse.Namespace) -> tuple[str, bool]:
+def _of_dumps(old: Dumps, new: Dumps, inputs: list[Input]) -> tuple[Callable[[str], str], bool]:
     from netpolicy.cli.dumps import compared
     from netpolicy.report import rulesdiff as report
 
@@ -115,10 +109,14 @@ def _of_dumps(old: Dumps, new: Dumps, inputs: list[Input], options: argparse.Nam
         for side, one in (("old", old), ("new", new))
         for family, dump in one.families.items()
     }
-    match options.format:
-        case "json":
-            return report.as_json(found, coverage, inputs), bool(found)
-        case "markdown":
-            return report.as_markdown(found, coverage), bool(found)
-        case _:
-            return report.as_text(found, coverage), bool(found)
+
+    def write(form: str) -> str:
+        match form:
+            case "json":
+                return report.as_json(found, coverage, inputs)
+            case "markdown":
+                return report.as_markdown(found, coverage)
+            case _:
+                return report.as_text(found, coverage)
+
+    return write, bool(found)

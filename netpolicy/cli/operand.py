@@ -46,7 +46,8 @@ class OperandError(Exception):
 class Operand:
     """One side: what was read, and the files that were, with their sha256.
 
-    `contents` are what its policy says, None where nothing tells; `pipeline` compiled it, where it is no build.
+    `contents` are what its policy says, None where nothing tells; `pipeline` compiled it, where it is no build. An
+    `absent` side is one that was not there yet, and has no node.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Operand:
     inputs: list[tuple[str, str]]
     contents: Contents | None = None
     pipeline: Pipeline | None = None
+    absent: bool = False
 
     @property
     def breaches(self) -> list[Breach]:
@@ -151,6 +153,8 @@ def _of_pipeline(name: str, path: str, reader: Reader, options: argparse.Namespa
         found = pipeline.faults
     except InputError as failure:
         why = failure.unreadable
+        if name == options.against and why.code == "NP901" and reader is not read:
+            return _absent(name)
         raise OperandError(UNUSABLE, error(why.code, why.why, hint=why.hint)) from None
     if pipeline.policy is None:
         raise OperandError(WRONG, *_errors(found))
@@ -159,6 +163,14 @@ def _of_pipeline(name: str, path: str, reader: Reader, options: argparse.Namespa
         raise OperandError(WRONG, *_errors(limits))
     inputs = [(one.name, one.digest) for one in pipeline.sources]
     return Operand(name, emitted, inputs, of_policy(pipeline.policy), pipeline)
+
+
+def _absent(name: str) -> Operand:
+    """A side without nodes: a change adds a cluster whose file the revision does not have."""
+    from netpolicy.policy.contents import Contents
+    from netpolicy.readback import emitted_of
+
+    return Operand(name, emitted_of((), {}, {}, ()), [], Contents((), (), demands=True, settings=()), absent=True)
 
 
 def _errors(found: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -79,7 +79,9 @@ def level_of(one: Comparison) -> Level:
 def _section(one: Comparison, room: int) -> str:
     writer = _Writer(Page(room), f"netpolicy diff {one.old} {one.new} --format json", room // _BLOCKS)
     writer.page.add(headline(one), "")
-    if not (one.found.changes or one.found.came or one.found.went):
+    if one.absent:
+        writer.page.add(f"{code(one.new)} is not in {code(one.old)}: all of it is new.", "")
+    elif not (one.found.changes or one.found.came or one.found.went):
         writer.page.add(_SAME, "")
     if one.restated is not None:
         _promises(writer, one.restated)
@@ -166,12 +168,12 @@ def _flows(writer: _Writer, one: Comparison) -> None:
     for share, nodes, later in ((Share.CAME, found.came, 3), (Share.WENT, found.went, 2)):
         flows = shown(found, share)
         risky = [each for each in flows if risk_of(each).level in (Level.HIGH, Level.MEDIUM)]
-        title = f"{many(len(nodes), 'node')} {'new' if share is Share.CAME else 'gone'}"
+        word = "new" if share is Share.CAME else "gone"
         listed = [f"{one.node} ({', '.join(one.roles) or 'no role'})" for one in nodes]
         if nodes:
-            writer.page.add(f"**{title}:** {names(listed, code)}", "")
+            writer.page.add(f"**{many(len(nodes), 'node')} {word}:** {names(listed, code)}", "")
         rows = [row((_risk(each), *_flow(each, families))) for each in flows]
-        writer.block(f"Flows of {title}", head(("risk", *_FLOW)), rows, later, unfolded=min(len(risky), _UNFOLDED))
+        writer.block(f"Flows of {word} nodes", head(("risk", *_FLOW)), rows, later, unfolded=min(len(risky), _UNFOLDED))
 
 
 def _risk(one: Change) -> str:
@@ -194,7 +196,8 @@ def _reason(notes: Sequence[tuple[str, str]]) -> str:
     """Who answers for it, and why, as far as anybody wrote it down."""
     told = []
     for owner, why in dict.fromkeys(notes):
-        told += [": ".join(part for part in (code(owner), code(why)) if part)] if owner or why else []
+        by = f"owner {code(owner)}" if owner else ""
+        told += [": ".join(part for part in (by, code(why)) if part)] if owner or why else []
     return "; ".join(told)
 
 
@@ -229,7 +232,7 @@ def _statements(writer: _Writer, restated: Restated, *, folded: bool) -> None:
         ("kept now, broken before", restated.mended),
     ):
         lines += [f"- {word}: {_told(one)}" for one in entries]
-    lines += [f"- changed: {code(old.line)} → {_told(new)}" for old, new in (*promises.changed, *rules.changed)]
+    lines += [f"- {_changed(old, new)}" for old, new in (*promises.changed, *rules.changed)]
     counted = [
         (len(promises.added) + len(rules.added), "added"),
         (len(promises.removed) + len(rules.removed), "removed"),
@@ -240,7 +243,17 @@ def _statements(writer: _Writer, restated: Restated, *, folded: bool) -> None:
     writer.block(f"Statements: {told}", (), lines, 0, unfolded=0 if folded else _UNFOLDED)
 
 
+def _changed(old: Entry, new: Entry) -> str:
+    """What reads otherwise: the statement itself, or why it is there, by whom and until when."""
+    if old.line != new.line:
+        return f"changed: {code(old.line)} → {_told(new)}"
+    return f"changed: {_told(new)}; before: {_notes(old) or 'no owner and no reason'}"
+
+
 def _told(one: Entry) -> str:
+    return ", ".join(part for part in (code(one.line), _stands(one), _notes(one)) if part)
+
+
+def _notes(one: Entry) -> str:
     until = f"until {code(one.until)}" if one.until else ""
-    parts = (code(one.line), _stands(one), _reason([(one.owner, one.because)]), until)
-    return ", ".join(part for part in parts if part)
+    return ", ".join(part for part in (_reason([(one.owner, one.because)]), until) if part)

@@ -44,7 +44,8 @@ class Input:
 class Comparison:
     """Two sides by the names that a person gave them, and all that changes from the old to the new.
 
-    `restated` is what the policies say otherwise, None where one of the sides does not tell.
+    `restated` is what the policies say otherwise, None where one of the sides does not tell. `absent` tells that the
+    old side was not there yet.
     """
 
     old: str
@@ -52,6 +53,7 @@ class Comparison:
     found: Difference
     restated: Restated | None
     inputs: tuple[Input, ...]
+    absent: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.found) or (self.restated is not None and self.restated.matters)
@@ -67,7 +69,8 @@ def as_text(every: Sequence[Comparison]) -> str:
 def _text(one: Comparison) -> str:
     """Promises that are broken or gone, a line a flow, then the nodes, then all in one line."""
     found = one.found
-    lines = _promise_lines(one.restated)
+    lines = [f"{one.new} is not in {one.old}: all of it is new"] if one.absent else []
+    lines += _promise_lines(one.restated)
     families = families_of(found)
     lines += _aligned([_line(each, families) for each in shown(found, Share.KEPT)])
     for share, nodes in ((Share.CAME, found.came), (Share.WENT, found.went)):
@@ -95,6 +98,7 @@ def as_document(one: Comparison) -> dict[str, Any]:
         "tool": {"name": "netpolicy", "version": __version__},
         "old": one.old,
         "new": one.new,
+        "absent": one.absent,
         "inputs": [
             {"side": each.side, "path": each.path, "sha256": each.digest}
             for each in sorted(one.inputs, key=lambda each: (each.side != "old", each.path, each.digest))

@@ -92,7 +92,7 @@ def broken(entries: Sequence[Entry], breaches: Sequence[Breach], before: Collect
 
 
 def _moves(old: Sequence[Entry], new: Sequence[Entry]) -> Moves:
-    before, after = ({one.key: one for one in side} for side in (old, new))
+    before, after = ({one.key: one for one in sorted(side, key=lambda one: one.line)} for side in (old, new))
     return Moves(
         tuple(one for key, one in after.items() if key not in before),
         tuple(one for key, one in before.items() if key not in after),
