@@ -44,7 +44,7 @@ def comment(every: Sequence[Comparison]) -> str:
     for left, one in zip(range(len(differing), 0, -1), differing, strict=True):
         title = f"### {code(one.new)}"
         told = _section(one, page.room // left - weight(title) - 3)
-        page.add(title, "", *told.splitlines(), "")
+        page.add(title, "", *told.split("\n"))
     return page.text.rstrip("\n") + "\n"
 
 
@@ -138,7 +138,7 @@ def _promises(writer: _Writer, restated: Restated) -> None:
                 _stands(one.promise, one.blamed),
             )
         )
-        for one in restated.broken
+        for one in sorted(restated.broken, key=lambda one: (one.code, one.promise.line))
     ]
     writer.block("Promises broken", head(("code", "promise", "what breaks it", "where")), broken, 7)
     removed = []
@@ -147,9 +147,17 @@ def _promises(writer: _Writer, restated: Restated) -> None:
         mark = MARKS[Level.HIGH if lost else Level.MEDIUM]
         unknown = "not known: the nodes changed" if lost is None else "no: it would still be kept"
         told = f"yes: {code(lost)}" if lost else unknown
+        said = [code(each.line) for each in restated.promises.added if _same_sides(one, each)]
+        told += f"; replaced by {', '.join(said)}" if said else ""
         removed.append(row((mark, code(one.line), told, _stands(one), _reason([(one.owner, one.because)]))))
     titles = ("risk", "promise", "would it be broken now", "it stood at", "why it was made")
     writer.block("Promises removed", head(titles), removed, 6)
+
+
+def _same_sides(one: Entry, other: Entry) -> bool:
+    """True for flow promises of one kind between the same ends, about other services."""
+    ends, service_begins, _ = one.line.rpartition(" : ")
+    return bool(service_begins) and ends == other.line.rpartition(" : ")[0]
 
 
 def _stands(one: Entry, blamed: Sequence[str] = ()) -> str:
