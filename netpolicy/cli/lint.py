@@ -44,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_reports(parser, formats, "text")
     add_config(parser)
     add_day(parser)
+    parser.set_defaults(usage_error=parser.error)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -65,5 +66,5 @@ def run(options: argparse.Namespace) -> int:
     lint = linting.lint()
     unusable = max(linting.write_baseline(), write_reports(options, linting.written))
     if not options.output:
-        print(linting.written(options.format, shown=True), end="")
+        linting.show()
     return max(unusable, status, UNUSABLE if linting.unreadable else FINE, WRONG if lint.failed else FINE)

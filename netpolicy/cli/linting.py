@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -11,13 +12,14 @@ from netpolicy.cli.config import Config, ConfigError, config
 from netpolicy.cli.files import read
 from netpolicy.cli.options import today
 from netpolicy.cli.reporting import clashing
-from netpolicy.cli.tell import colour, many, tell, why_unreadable
+from netpolicy.cli.tell import many, tell, why_unreadable
 from netpolicy.diagnostic import Severity, error
 from netpolicy.lint import Profile
 from netpolicy.pipeline import InputError, Pipeline
 from netpolicy.policy.load import Place, Reader, Unreadable
 from netpolicy.policy.model import Policy
 from netpolicy.report.lint import Lint, Looked, of_name
+from netpolicy.report.lint.text import outcome
 from netpolicy.source import Source
 from netpolicy.waivers import baseline
 
@@ -40,8 +42,6 @@ class Linting:
     @classmethod
     def of(cls, options: argparse.Namespace) -> Linting:
         """The run that the options and the configuration ask for; a ConfigError says why there is none."""
-        import sys
-
         used = config(options)
         for one in used.reports if not options.report else ():
             try:
@@ -49,14 +49,9 @@ class Linting:
             except argparse.ArgumentTypeError as failure:
                 raise ConfigError([error("NP907", str(failure), hint=f"it stands in `{used.path}`")]) from None
         if not (options.clusters or used.clusters):
-            message = "no cluster is named"
-            raise ConfigError(
-                [error("NP905", message, hint="name one, or write `clusters` under `[lint]` in a configuration")]
-            )
+            options.usage_error("name a cluster file, or `clusters` under `[lint]` in a configuration")
         if clash := clashing(options):
             raise ConfigError([error("NP904", f"two reports go to `{clash}`", hint="give each a file of its own")])
-        if options.output and sys.stdout is None:
-            options.quiet = True
         profile = Profile(options.profile) if options.profile else used.profile
         clusters = tuple(options.clusters or used.clusters)
         run = cls(options, used, clusters, profile, options.as_of or today())
@@ -118,17 +113,23 @@ class Linting:
             checked=checked(pipeline, pipeline.policy) if pipeline.policy is not None else "",
         )
 
-    def written(self, name: str, *, shown: bool = False) -> str:
-        """The report of this run in a format; one that is `shown` on a terminal has its colours."""
-        if name == "text" and shown:
-            import sys
-
-            from netpolicy.report.lint.text import as_text
-
-            return as_text(self.lint(), colour=colour(self.options, sys.stdout), quiet=self.options.quiet)
+    def written(self, name: str) -> str:
+        """The report of this run in a format."""
         if name not in self._texts:
             self._texts[name] = of_name(name).write(self.lint())
         return self._texts[name]
+
+    def show(self) -> None:
+        """Prints the report: a text as all commands do, findings on stderr and what was looked at on stdout."""
+        if self.options.format != "text":
+            print(self.written(self.options.format), end="")
+            return
+        for each in self.lint().looked:
+            tell(each.findings, self.options, self.lint().bar)
+            if not each.whole:
+                print(outcome(each), file=sys.stderr)
+            elif not self.options.quiet:
+                print(outcome(each))
 
     def write_baseline(self) -> int:
         """Writes the findings that stand, and those that the baseline knew, where that is asked; the exit status.

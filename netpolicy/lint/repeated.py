@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
+from datetime import date
 
 from netpolicy.diagnostic import Diagnostic, Label, Severity
 from netpolicy.dsl import syntax as s
@@ -44,8 +45,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
         before = first.setdefault(statement.id, flow)
         if before.span != flow.span and flow.span not in told:
             told.add(flow.span)
-            later_goes = _says(before.attributes) >= _says(flow.attributes)
-            earlier_goes = _says(flow.attributes) >= _says(before.attributes)
+            later_goes = _stands_for(before.attributes, flow.attributes)
+            earlier_goes = _stands_for(flow.attributes, before.attributes)
             goes, stays = (before, flow) if earlier_goes and not later_goes else (flow, before)
             message = f"this `{flow.verb.value}` is repeated: `{statement.text}`"
             yield RULE.finding(
@@ -58,10 +59,15 @@ def check(context: Context) -> Iterator[Diagnostic]:
             )
 
 
+def _stands_for(stays: s.Attributes, goes: s.Attributes) -> bool:
+    """Whether nothing is lost with the attributes of the one that goes, today and on every later day."""
+    return _says(stays) >= _says(goes) and (stays.expires or date.max) >= (goes.expires or date.max)
+
+
 def _says(attributes: s.Attributes) -> set[tuple[str, object]]:
-    """What the attributes say, without their places."""
+    """What the attributes say, but for how long."""
     told = {one.name: getattr(attributes, one.name) for one in fields(attributes) if one.compare}
-    return {(name, value) for name, value in told.items() if value}
+    return {(name, value) for name, value in told.items() if value and name != "expires"}
 
 
 RULE = LintRule("NP507", Severity.WARNING, PAGE, of_policy=check)

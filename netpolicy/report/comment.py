@@ -134,7 +134,7 @@ def _promises(writer: _Writer, restated: Restated) -> None:
             (
                 f"{MARKS[Level.HIGH]} {one.code}",
                 code(one.promise.line),
-                code(how(one)),
+                code(how(one).replace("`", "")),
                 _stands(one.promise, one.blamed),
             )
         )

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from netpolicy.diagnostic import Diagnostic, Severity, one_line, ordered, render
+from netpolicy.diagnostic import Diagnostic, Severity, one_line, render
 from netpolicy.report.lint import Format, Lint, Looked
 
-MOST = 200
 
-
-def as_text(lint: Lint, *, colour: bool = False, quiet: bool = False) -> str:
-    """The findings of each cluster, then a line about it; quiet runs tell what fails them, and nothing else."""
-    parts = list[str]()
-    for each in lint.looked:
-        shown = [one for one in each.findings if lint.fails(one)] if quiet else list(each.findings)
-        # Notices are left out before warnings, and warnings before errors: there may be very many of them.
-        most = ordered(sorted(shown, key=lambda one: one.severity.rank)[:MOST])
-        parts += [f"{render(one, colour=colour)}\n\n" for one in most]
-        parts += [f"… and {len(shown) - MOST:,} more\n"] if len(shown) > MOST else []
-        parts += [] if quiet else [f"{outcome(each)}\n"]
-    return "".join(parts)
+def as_text(lint: Lint) -> str:
+    """All findings of each cluster, then a line about it."""
+    return "".join(
+        text
+        for each in lint.looked
+        for text in (*(f"{render(one)}\n\n" for one in each.findings), f"{outcome(each)}\n")
+    )
 
 
 def outcome(each: Looked) -> str:
