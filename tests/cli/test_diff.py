@@ -103,6 +103,16 @@ def test_the_world_is_all_nodes_and_all_others(world: Path, run: Run) -> None:
     assert lines[1].startswith("nodes touched: db")
 
 
+def test_a_network_is_named_where_all_of_it_is_meant(world: Path, run: Run) -> None:
+    wider = CLUSTER.replace("{admins: [", "{office: [198.51.0.0/16], admins: [")
+    policy = POLICY.replace("network admins", "network admins, office")
+    place(world, wider, policy)
+    other(world, policy + "allow admins -> db : tcp 22\nallow office -> db : tcp 80\n", wider)
+    lines = [" ".join(one.split()) for one in run("diff", "cluster.yaml", "other/cluster.yaml").out.splitlines()]
+    assert lines[0].startswith("opened admins -> db : tcp 22 addresses -> 1 node by ")
+    assert lines[1].startswith("opened office -> db : tcp 80 addresses -> 1 node by ")
+
+
 def test_egress_that_becomes_enforced_closes_what_goes_out(world: Path, run: Run) -> None:
     other(world, POLICY + "option egress = enforced\n")
     outcome = run("diff", "cluster.yaml", "other/cluster.yaml")
