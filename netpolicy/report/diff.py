@@ -208,6 +208,7 @@ def _promises(restated: Restated) -> dict[str, Any]:
         "mended": [_said(one) for one in restated.mended],
         "removed": removed,
         "added": [_said(one) for one in restated.promises.added],
+        "changed": [{"old": _said(old), "new": _said(new)} for old, new in restated.promises.changed],
     }
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tests.cli.conftest import Run
 from tests.cli.gfm import strange, tables
 from tests.cli.repository import commit, git
 from tests.cli.running import CLUSTER, place
+from tests.schemas import valid
 
 HERE = Path(__file__).parent / "comments"
 POLICY = """\
@@ -175,7 +175,7 @@ def test_json_has_promises_and_statements(branch: Path, run: Run) -> None:
         ("never db     -> web : tcp 22\n", "never admins -> db : tcp 3306\n"),
     )
     outcome = run(*AGAINST, "json")
-    told = json.loads(outcome.out)
+    told = valid("diff", outcome.out)
     assert outcome.status == 1 and told["format_version"] == 1
     assert (told["old"], told["new"], told["absent"]) == ("git:main", "cluster.yaml", False)
     first, second = told["promises"]["broken"]
@@ -204,7 +204,7 @@ def test_a_removed_promise_that_would_be_broken_is_the_greater_risk(branch: Path
     assert lines[-1] == "1 flow opened, 0 closed; node: 1 touched; promises: 2 removed"
     rows = tables(run(*AGAINST, "markdown").out)[0]
     assert [row[0] for row in rows] == ["risk", "🔴", "🟠"]
-    removed = json.loads(run(*AGAINST, "json").out)["promises"]["removed"]
+    removed = valid("diff", run(*AGAINST, "json").out)["promises"]["removed"]
     assert [one["lost"][:7] for one in removed] == ["", "0.0.0.0"]
 
 
@@ -240,11 +240,11 @@ def test_what_was_broken_before_and_what_is_mended(world: Path, run: Run) -> Non
         CLUSTER,
         POLICY + "never web -> db : tcp 3306\nexpect admins -> web : tcp 80\nallow admins -> web : tcp 80\n",
     )
-    told = json.loads(run("diff", "cluster.yaml", "--against", "git:HEAD", "--format", "json").out)["promises"]
+    told = valid("diff", run("diff", "cluster.yaml", "--against", "git:HEAD", "--format", "json").out)["promises"]
     assert [one["before"] for one in told["broken"]] == [True]
     assert [one["text"] for one in told["mended"]] == ["admins -> web : tcp 80"]
     place(world, CLUSTER, POLICY)
-    told = json.loads(run("diff", "cluster.yaml", "--against", "git:HEAD", "--format", "json").out)["promises"]
+    told = valid("diff", run("diff", "cluster.yaml", "--against", "git:HEAD", "--format", "json").out)["promises"]
     assert told["removed"][1]["lost"] == "web1 (10.0.0.1) -> db (10.0.0.9) : tcp 3306 would pass (as before)"
 
 
@@ -258,7 +258,7 @@ def test_other_errors_still_stop(branch: Path, run: Run) -> None:
 def test_a_build_knows_no_demands(branch: Path, run: Run) -> None:
     assert run("compile", "cluster.yaml", "-o", "build").status == 0
     change(branch, ("never db     -> web : tcp 22\n", ""))
-    told = json.loads(run("diff", "cluster.yaml", "--against", "build", "--format", "json").out)
+    told = valid("diff", run("diff", "cluster.yaml", "--against", "build", "--format", "json").out)
     (removed,) = told["promises"]["removed"]
     assert told["promises"]["added"] == [] and told["statements"]["changed"] == []
     assert removed["text"] == "db -> web : tcp 22" and removed["lost"] is None
@@ -308,7 +308,7 @@ def test_several_clusters_have_a_section_each(branch: Path, run: Run) -> None:
         "- `other.yaml`: 🟢 **no flow opened or closed, no node touched**",
     ]
     assert [line for line in lines if line.startswith("#")] == ["### `cluster.yaml`", "### `more.yaml`"]
-    told = json.loads((branch / "found.json").read_text(encoding="utf-8"))
+    told = valid("diff", (branch / "found.json").read_text(encoding="utf-8"))
     assert [(one["new"], len(one["opened"])) for one in told] == [
         ("cluster.yaml", 1),
         ("more.yaml", 1),
@@ -325,6 +325,6 @@ def test_a_cluster_that_the_revision_does_not_have_is_new(branch: Path, run: Run
     assert (outcome.status, outcome.err) == (1, "")
     assert "no node touched, 3 nodes new (2 flows)** (" in outcome.out
     assert "`more.yaml` is not in `git:main`: all of it is new." in outcome.out
-    assert json.loads(run("diff", "more.yaml", "--against", "git:main", "--format", "json").out)["absent"] is True
+    assert valid("diff", run("diff", "more.yaml", "--against", "git:main", "--format", "json").out)["absent"] is True
     assert run("diff", "none.yaml", "--against", "git:main").status == 2
     assert run("diff", "more.yaml", "--against", "none.yaml").status == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import shutil
 from pathlib import Path
@@ -13,6 +12,7 @@ from netpolicy.cli.diff import EXAMPLES
 from tests.cli.conftest import Run
 from tests.cli.repository import commit, git
 from tests.cli.running import CLUSTER, POLICY, place
+from tests.schemas import valid
 
 OPENED = POLICY.replace("tcp 3306\nexpect", "tcp 3306\nallow world -> web : tcp 443\nexpect")
 CLOSED = POLICY.replace("allow admins -> web : tcp 22\n", "")
@@ -226,7 +226,7 @@ def test_a_damaged_build_is_not_believed(world: Path, run: Run) -> None:
 def test_json_has_inputs_and_witnesses(world: Path, run: Run) -> None:
     other(world, OPENED)
     outcome = run("diff", "cluster.yaml", "other/cluster.yaml", "--format", "json")
-    told = json.loads(outcome.out)
+    told = valid("diff", outcome.out)
     assert told["format_version"] == 1 and told["tool"]["name"] == "netpolicy"
     assert [(one["side"], one["path"]) for one in told["inputs"]] == [
         ("old", "cluster.yaml"),
@@ -281,7 +281,7 @@ def test_dumps_are_compared_exactly(world: Path, run: Run) -> None:
     assert lines[2].startswith("        such as tcp ")
     assert lines[3] == "        depends on `limit --limit 3/min`"
     assert lines[4] == f"closed  INPUT IPv4 : tcp 80 in eth0 {ends}"
-    told = json.loads(run("diff", "a.rules", "b.rules", "--format", "json").out)
+    told = valid("diff", run("diff", "a.rules", "b.rules", "--format", "json").out)
     assert [one["hook"] for one in (*told["opened"], *told["closed"])] == ["INPUT", "INPUT"]
     assert told["opened"][0]["depends_on"] == ["limit --limit 3/min"] and told["closed"][0]["depends_on"] == []
     assert run("diff", "a.rules", "b.rules", "--format", "markdown").out.startswith("**opened in INPUT (IPv4); closed")
