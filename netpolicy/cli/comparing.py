@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -56,13 +57,23 @@ def _usage(why: str, hint: str) -> OperandError:
     return OperandError(UNUSABLE, error("NP905", why, hint=hint))
 
 
-def compared(old: Operand, new: Operand, before: Emitted, after: Emitted) -> Comparison:
+def compared(old: Operand, new: Operand, before: Emitted, after: Emitted, options: argparse.Namespace) -> Comparison:
     """All that changes between two clusters."""
     from netpolicy.report.diff import Comparison
     from netpolicy.verify.diff.compare import diff
 
     found, inputs = diff(before, after), tuple(inputs_of(old, new))
-    return Comparison(old.name, new.name, found, _restated(old, new), inputs, absent=old.absent)
+    command = _command(old.name, new.name, options)
+    return Comparison(old.name, new.name, found, _restated(old, new), inputs, command, absent=old.absent)
+
+
+def _command(old: str, new: str, options: argparse.Namespace) -> str:
+    """What to run to see everything: the same comparison, for programs."""
+    sides = [old, new] if options.against is None else [new, "--against", old]
+    cluster = ["--cluster", options.cluster] if options.cluster else []
+    day = ["--as-of", options.as_of.isoformat()] if options.as_of else []
+    omit = ["--omit-expired"] if options.omit_expired else []
+    return shlex.join(["netpolicy", "diff", *sides, *cluster, *day, *omit, "--format", "json"])
 
 
 def inputs_of(old: Operand, new: Operand) -> Iterator[Input]:

@@ -79,7 +79,7 @@ def _compared(named: Sequence[tuple[str, str]], options: argparse.Namespace) -> 
             raise OperandError(
                 UNUSABLE, error("NP905", "one side is a dump of one node, the other a cluster", hint=hint)
             )
-        found.append(compared(old, new, old.value, new.value))
+        found.append(compared(old, new, old.value, new.value, options))
     return lambda form: _report(found, form), any(found)
 
 

@@ -77,7 +77,7 @@ def level_of(one: Comparison) -> Level:
 
 
 def _section(one: Comparison, room: int) -> str:
-    writer = _Writer(Page(room), f"netpolicy diff {one.old} {one.new} --format json", room // _BLOCKS)
+    writer = _Writer(Page(room), one.command, room // _BLOCKS)
     writer.page.add(headline(one), "")
     if one.absent:
         writer.page.add(f"{code(one.new)} is not in {code(one.old)}: all of it is new.", "")

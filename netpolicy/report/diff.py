@@ -44,8 +44,8 @@ class Input:
 class Comparison:
     """Two sides by the names that a person gave them, and all that changes from the old to the new.
 
-    `restated` is what the policies say otherwise, None where one of the sides does not tell. `absent` tells that the
-    old side was not there yet.
+    `restated` is what the policies say otherwise, None where one of the sides does not tell. `command` shows all of it.
+    `absent` tells that the old side was not there yet.
     """
 
     old: str
@@ -53,6 +53,7 @@ class Comparison:
     found: Difference
     restated: Restated | None
     inputs: tuple[Input, ...]
+    command: str
     absent: bool = False
 
     def __bool__(self) -> bool:

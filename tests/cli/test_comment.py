@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from netpolicy.report.gfm import LIMIT
+from netpolicy.report.rulesdiff import as_markdown
 from tests.cli.conftest import Run
 from tests.cli.gfm import strange, tables
 from tests.cli.repository import commit, git
@@ -140,7 +141,7 @@ def test_a_change_of_hundreds_of_flows_stays_within_the_limit(branch: Path, run:
     flows, folded = tables(text)
     left = int(text.partition("Flows opened: ")[2].partition(" more are left out")[0].replace(",", ""))
     assert len(flows) - 1 == 12 and len(flows) + len(folded) - 2 + left == 250 and left > 0
-    assert "`netpolicy diff git:main cluster.yaml --format json` lists them" in text
+    assert "`netpolicy diff cluster.yaml --against git:main --format json` lists them" in text
     assert "**2 nodes touched:** 2 of 2 `web`" in text and "Statements: 250 added" in text
     assert "\n- added: `allow 203.0.113.0 -> node web1 : tcp 1000`" in text
 
@@ -262,6 +263,13 @@ def test_a_build_knows_no_demands(branch: Path, run: Run) -> None:
     (removed,) = told["promises"]["removed"]
     assert told["promises"]["added"] == [] and told["statements"]["changed"] == []
     assert removed["text"] == "db -> web : tcp 22" and removed["lost"] is None
+
+
+def test_a_comment_about_dumps_stays_within_the_limit_too() -> None:
+    text = as_markdown((), {f"old {number}": "x" * 100 for number in range(1000)})
+    assert LIMIT - 300 < len(text) <= LIMIT and text.startswith("**no packet is opened or closed**\n\n```text\nold 0: ")
+    assert text.endswith(f"\n```\n\n{1001 - text.count('old ')} more lines are left out here.\n")
+    assert as_markdown((), {"old IPv4": "x"}).endswith("old IPv4: x\nno packet is opened or closed\n```\n")
 
 
 # Which sides.
