@@ -17,7 +17,8 @@ _DEMANDS = {
     DemandKind.WITH: "{what} with {other}",
     DemandKind.ALONE: "{what} alone",
 }
-_RULES = (Verb.ALLOW.value, Verb.DENY.value)
+_REQUIRE, _ADVISE = "require", "advise"
+_PROMISES = (Verb.NEVER.value, Verb.EXPECT.value, _REQUIRE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Rules are allows and denies, promises the rest; `demands` tells whether `require` and `advise` are known too."""
+    """Promises are `never`, `expect` and `require`, rules the rest; `advise` breaks nothing.
+
+    `demands` tells whether `require` and `advise` are known too.
+    """
 
     rules: tuple[Entry, ...]
     promises: tuple[Entry, ...]
@@ -80,7 +84,7 @@ def demand_entry(one: Demand) -> Entry:
     other = one.other.text if one.other is not None else ""
     text = _DEMANDS[one.kind].format(what=one.selector.text, number=one.number, other=other)
     place = one.span.place if one.span else ""
-    verb = "require" if one.binding else "advise"
+    verb = _REQUIRE if one.binding else _ADVISE
     return Entry(verb, text, "", one.attributes.owner, one.attributes.because, "", place)
 
 
@@ -107,6 +111,6 @@ def _contents(listed: Iterable[Entry], settings: Iterable[tuple[str, str]], *, d
     known: dict[tuple[str, str], Entry] = {}
     for one in listed:
         known.setdefault(one.key, one)
-    rules = tuple(one for one in known.values() if one.verb in _RULES)
-    promises = tuple(one for one in known.values() if one.verb not in _RULES)
+    rules = tuple(one for one in known.values() if one.verb not in _PROMISES)
+    promises = tuple(one for one in known.values() if one.verb in _PROMISES)
     return Contents(rules, promises, demands, tuple(settings))

@@ -134,7 +134,7 @@ def _promises(writer: _Writer, restated: Restated) -> None:
             (
                 f"{MARKS[Level.HIGH]} {one.code}",
                 code(one.promise.line),
-                code(how(one).replace("`", "")),
+                code(_plain(how(one))),
                 _stands(one.promise, one.blamed),
             )
         )
@@ -146,12 +146,17 @@ def _promises(writer: _Writer, restated: Restated) -> None:
         lost = restated.lost_by(one)
         mark = MARKS[Level.HIGH if lost else Level.MEDIUM]
         unknown = "not known: the nodes changed" if lost is None else "no: it would still be kept"
-        told = f"yes: {code(lost)}" if lost else unknown
+        told = f"yes: {code(_plain(lost))}" if lost else unknown
         said = [code(each.line) for each in restated.promises.added if _same_sides(one, each)]
         told += f"; replaced by {', '.join(said)}" if said else ""
         removed.append(row((mark, code(one.line), told, _stands(one), _reason([(one.owner, one.because)]))))
     titles = ("risk", "promise", "would it be broken now", "it stood at", "why it was made")
     writer.block("Promises removed", head(titles), removed, 6)
+
+
+def _plain(message: str) -> str:
+    """A message that stands in code, and so needs no code of its own."""
+    return message.replace("`", "")
 
 
 def _same_sides(one: Entry, other: Entry) -> bool:

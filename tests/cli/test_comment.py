@@ -230,6 +230,16 @@ def test_a_promise_alone_is_a_difference(branch: Path, run: Run) -> None:
     assert "- added: `require exists web`, `policy.netpol:12`" in run(*AGAINST, "markdown").out
 
 
+def test_advice_is_no_promise(branch: Path, run: Run) -> None:
+    change(branch, ("require exactly 1 db", "require exactly 1 db\nadvise at least 2 db"))
+    outcome = run(*AGAINST, "markdown")
+    assert outcome.status == 0 and outcome.out.startswith("🟢 ")
+    assert "**Statements: 1 added**\n\n- added: `advise at least 2 db`, `policy.netpol:12`\n" in outcome.out
+    git("switch", "-qc", "without", "main")
+    back = run("diff", "cluster.yaml", "--against", "git:change", "--format", "markdown")
+    assert back.status == 0 and "- removed: `advise at least 2 db`" in back.out and "romises" not in back.out
+
+
 def test_what_was_broken_before_and_what_is_mended(world: Path, run: Run) -> None:
     place(world, CLUSTER, POLICY + "never web -> db : tcp 3306\nexpect admins -> web : tcp 80\n")
     commit("broken")

@@ -65,14 +65,17 @@ class Restated:
 def restated(old: Contents, new: Contents) -> Restated:
     """What the new contents say otherwise. What only one of the two can know, such as demands, is no change."""
     both = old.demands and new.demands
-    before, after = ([one for one in side.promises if both or one.id] for side in (old, new))
+    rules, promises = (
+        _moves(*([one for one in entries if both or one.id] for entries in pair))
+        for pair in ((old.rules, new.rules), (old.promises, new.promises))
+    )
     was, is_now = dict(old.settings), dict(new.settings)
     settings = tuple(
         (name, was.get(name, ""), is_now.get(name, ""))
         for name in dict.fromkeys((*was, *is_now))
         if was.get(name) != is_now.get(name)
     )
-    return Restated(_moves(old.rules, new.rules), _moves(before, after), settings)
+    return Restated(rules, promises, settings)
 
 
 def broken(entries: Sequence[Entry], breaches: Sequence[Breach], before: Collection[tuple[str, str]]) -> list[Broken]:
