@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netpolicy.diagnostic import Diagnostic, Label, Severity
-from netpolicy.lint import Context, LintRule
+from netpolicy.lint import Context, LintRule, Profile
 from netpolicy.packet.cover import Kind
 
 _SHOWN = 4
@@ -50,7 +50,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
         labels = (Label(by.span, note) for by, note in zip(one.by[:_SHOWN], notes, strict=False) if by.span is not None)
         taken = "a deny takes" if count == 1 else f"{count} denies together take"
         message = f"this `allow` admits nothing in this cluster: {taken} all of it"
-        yield RULE.finding(message, one.statement.span, *labels, hint="narrow what is denied, or remove the allow")
+        hint = "narrow what is denied, or remove the allow"
+        yield RULE.finding(message, one.statement.span, *labels, hint=hint, about=one.statement.text)
 
 
-RULE = LintRule("NP508", Severity.WARNING, PAGE, of_policy=check)
+RULE = LintRule("NP508", Severity.WARNING, PAGE, of_policy=check, profile=Profile.MINIMAL)

@@ -43,7 +43,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
         if before != flow.span and flow.span not in told:
             told.add(flow.span)
             message = f"this `{flow.verb.value}` is repeated: `{statement.text}`"
-            yield RULE.finding(message, flow.span, Label(before, "said here"), hint="keep one of them")
+            label = Label(before, "said here")
+            yield RULE.finding(message, flow.span, label, hint="keep one of them", about=statement.text)
 
 
 RULE = LintRule("NP507", Severity.WARNING, PAGE, of_policy=check)
