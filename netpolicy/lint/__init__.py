@@ -93,6 +93,14 @@ class Context:
             if isinstance(written, s.Flow):
                 yield from ((written, one) for one in resolved.get(written.span, ()))
 
+    def own(self, *verbs: s.Verb) -> Iterator[tuple[s.Flow, Statement]]:
+        """Each active flow statement of the user's files with one of these verbs, once whatever its directions."""
+        told: set[Span] = set()
+        for written, one in self.active():
+            if written.verb in verbs and written.span not in told and self._judged(one):
+                told.add(written.span)
+                yield written, one
+
     def needless(self) -> Needless:
         """Which of the user's active statements could go, found once; the first of equal ones stays."""
         if not self._needless:
