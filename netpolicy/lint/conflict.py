@@ -51,7 +51,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         taken = "a deny takes" if count == 1 else f"{count} denies together take"
         message = f"this `allow` admits nothing in this cluster: {taken} all of it"
         hint = "narrow what is denied, or remove the allow"
-        yield RULE.finding(message, one.statement.span, *labels, hint=hint, about=one.statement.text)
+        yield RULE.finding(message, one.statement.span, *labels, hint=hint, about=one.statement.text, removable=True)
 
 
 RULE = LintRule("NP508", Severity.WARNING, PAGE, of_policy=check, profile=Profile.MINIMAL)
