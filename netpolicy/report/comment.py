@@ -1,0 +1,272 @@
+"""What a change does, as a comment below a pull request: the first line says all, and what raises a risk comes first.
+
+However large the change, the comment stays within what GitHub takes, and says how much it left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from netpolicy.packet.family import Family
+from netpolicy.policy.contents import Entry
+from netpolicy.report.changes import because, count, families_of, line_of, many, names, service, shown
+from netpolicy.report.diff import Comparison, how
+from netpolicy.report.gfm import LIMIT, Page, code, head, row, weight
+from netpolicy.verify.diff.crossing import Share
+from netpolicy.verify.diff.naming import Change
+from netpolicy.verify.diff.restated import Restated
+from netpolicy.verify.diff.risk import Level, risk_of
+
+MARKS = {Level.HIGH: "🔴", Level.MEDIUM: "🟠", Level.LOW: "🟡", Level.NONE: "🟢"}
+_SAME = "The meaning is the same: what passed before passes now, and nothing else does."
+_UNFOLDED = 12
+"""So many rows are read without unfolding anything."""
+_ROLES, _LINES = 24, 40
+_BLOCKS, _AROUND = 12, 900
+"""Into how many blocks a section is thought to be cut, and the bytes of what frames one."""
+_FLOW = ("flow", "service", "nodes", "statements", "why")
+
+
+def comment(every: Sequence[Comparison]) -> str:
+    """The whole comment; of several comparisons each has a section, and the first line counts them."""
+    if len(every) == 1:
+        return _section(every[0], LIMIT)
+    worst = min((level_of(one) for one in every), key=lambda level: level.rank)
+    page = Page(LIMIT)
+    differing = [one for one in every if one]
+    page.add(f"{MARKS[worst]} **{many(len(every), 'cluster')} compared, {len(differing):,} of them changed**", "")
+    for number, one in enumerate(every):
+        if not page.add(f"- {code(one.new)}: {headline(one)}", spare=LIMIT // 2):
+            page.add(f"- and {len(every) - number:,} more")
+            break
+    page.add("")
+    for left, one in zip(range(len(differing), 0, -1), differing, strict=True):
+        title = f"### {code(one.new)}"
+        told = _section(one, page.room // left - weight(title) - 3)
+        page.add(title, "", *told.split("\n"))
+    return page.text.rstrip("\n") + "\n"
+
+
+def headline(one: Comparison) -> str:
+    """All in one line, with a mark for the risk."""
+    found, level = one.found, level_of(one)
+    opened, closed = (sum(each.opened is word for each in shown(found, Share.KEPT)) for word in (True, False))
+    told = (
+        [f"{many(opened, 'flow')} opened", f"{closed:,} closed"] if opened or closed else ["no flow opened or closed"]
+    )
+    told.append(f"{many(len(found.touched), 'node') if found.touched else 'no node'} touched")
+    for nodes, share, word in ((found.came, Share.CAME, "new"), (found.went, Share.WENT, "gone")):
+        told += [f"{many(len(nodes), 'node')} {word} ({many(len(shown(found, share)), 'flow')})"] if nodes else []
+    if one.restated is not None:
+        told += [f"{many(len(one.restated.broken), 'promise')} broken"] if one.restated.broken else []
+        removed = one.restated.promises.removed
+        told += [f"{many(len(removed), 'promise')} removed"] if removed else []
+    risk = "" if level is Level.NONE else f" ({level.value} risk)"
+    return f"{MARKS[level]} **{', '.join(told)}**{risk}"
+
+
+def level_of(one: Comparison) -> Level:
+    """The highest risk of all that changes."""
+    levels = [risk_of(each).level for each in one.found.changes]
+    if one.restated is not None:
+        broken, removed = one.restated.broken, one.restated.promises.removed
+        levels += [Level.HIGH] if broken or any(one.restated.lost_by(each) for each in removed) else []
+        levels += [Level.MEDIUM] if removed else []
+    return min(levels, key=lambda level: level.rank, default=Level.NONE)
+
+
+def _section(one: Comparison, room: int) -> str:
+    writer = _Writer(Page(room), one.command, room // _BLOCKS)
+    writer.page.add(headline(one), "")
+    if one.absent:
+        writer.page.add(f"{code(one.new)} is not in {code(one.old)}: all of it is new.", "")
+    elif not (one.found.changes or one.found.came or one.found.went):
+        writer.page.add(_SAME, "")
+    if one.restated is not None:
+        _promises(writer, one.restated)
+    _flows(writer, one)
+    _touched(writer, one)
+    if one.restated is not None:
+        _statements(writer, one.restated, folded=bool(one.found.changes))
+    return writer.page.text.rstrip("\n") + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Puts tables and lists on the page; `command` shows what has no room, `reserve` is kept for each later block."""
+
+    page: Page
+    command: str
+    reserve: int
+
+    def block(
+        self, title: str, above: Sequence[str], lines: Sequence[str], later: int, *, unfolded: int = _UNFOLDED
+    ) -> None:
+        """Title and lines: from `unfolded` on they are folded, and what has no room is counted."""
+        if not lines:
+            return
+        frame = sum(map(weight, above))
+        room = self.page.room - later * self.reserve - _AROUND - frame
+        first = _fitting(lines[:unfolded], room)
+        room -= sum(map(weight, first)) + frame
+        rest = _fitting(lines[unfolded:], room) if len(first) == len(lines[:unfolded]) else []
+        told = [f"**{title}**", "", *above, *first, ""] if first else []
+        if rest:
+            summary = f"{len(lines) - len(first):,} more" if first else title
+            told += [f"<details><summary>{summary}</summary>", "", *above, *rest, "", "</details>", ""]
+        left = len(lines) - len(first) - len(rest)
+        told += [f"{title}: {left:,} more are left out here; {code(self.command)} lists them.", ""] if left else []
+        self.page.add(*told)
+
+
+def _fitting(lines: Sequence[str], room: int) -> Sequence[str]:
+    for number, line in enumerate(lines):
+        room -= weight(line)
+        if room < 0:
+            return lines[:number]
+    return lines
+
+
+def _promises(writer: _Writer, restated: Restated) -> None:
+    broken = [
+        row(
+            (
+                f"{MARKS[Level.HIGH]} {one.code}",
+                code(one.promise.line),
+                code(_plain(how(one))),
+                _stands(one.promise, one.blamed),
+            )
+        )
+        for one in sorted(restated.broken, key=lambda one: (one.code, one.promise.line))
+    ]
+    writer.block("Promises broken", head(("code", "promise", "what breaks it", "where")), broken, 7)
+    removed = []
+    for one in sorted(restated.promises.removed, key=lambda one: not restated.lost_by(one)):
+        lost = restated.lost_by(one)
+        mark = MARKS[Level.HIGH if lost else Level.MEDIUM]
+        unknown = "not known: the nodes changed" if lost is None else "no: it would still be kept"
+        told = f"yes: {code(_plain(lost))}" if lost else unknown
+        said = [code(each.line) for each in restated.promises.added if _same_sides(one, each)]
+        told += f"; replaced by {', '.join(said)}" if said else ""
+        removed.append(row((mark, code(one.line), told, _stands(one), _reason([(one.owner, one.because)]))))
+    titles = ("risk", "promise", "would it be broken now", "it stood at", "why it was made")
+    writer.block("Promises removed", head(titles), removed, 6)
+
+
+def _plain(message: str) -> str:
+    """A message that stands in code, and so needs no code of its own."""
+    return message.replace("`", "")
+
+
+def _same_sides(one: Entry, other: Entry) -> bool:
+    """True for flow promises of one kind between the same ends, about other services."""
+    ends, service_begins, _ = one.line.rpartition(" : ")
+    return bool(service_begins) and ends == other.line.rpartition(" : ")[0]
+
+
+def _stands(one: Entry, blamed: Sequence[str] = ()) -> str:
+    told = " ".join(code(part) for part in (one.id, line_of(one.place)) if part)
+    by = names([line_of(place) for place in blamed], code, 3)
+    return f"{told}; by {by}" if by else told
+
+
+def _flows(writer: _Writer, one: Comparison) -> None:
+    found, families = one.found, families_of(one.found)
+    kept = shown(found, Share.KEPT)
+    opened, closed = ([each for each in kept if each.opened is word] for word in (True, False))
+    rows = [row((_risk(each), *_flow(each, families))) for each in opened]
+    writer.block("Flows opened", head(("risk", *_FLOW)), rows, 5)
+    writer.block("Flows closed", head(_FLOW), [row(_flow(each, families)) for each in closed], 4)
+    for share, nodes, later in ((Share.CAME, found.came, 3), (Share.WENT, found.went, 2)):
+        flows = shown(found, share)
+        risky = [each for each in flows if risk_of(each).level in (Level.HIGH, Level.MEDIUM)]
+        word = "new" if share is Share.CAME else "gone"
+        listed = [f"{one.node} ({', '.join(one.roles) or 'no role'})" for one in nodes]
+        if nodes:
+            writer.page.add(f"**{many(len(nodes), 'node')} {word}:** {names(listed, code)}", "")
+        rows = [row((_risk(each), *_flow(each, families))) for each in flows]
+        writer.block(f"Flows of {word} nodes", head(("risk", *_FLOW)), rows, later, unfolded=min(len(risky), _UNFOLDED))
+
+
+def _risk(one: Change) -> str:
+    risk = risk_of(one)
+    told = f"{MARKS[risk.level]} {risk.level.value}" if one.opened else "closed"
+    return f"{told}: {'; '.join(risk.reasons)}" if risk.reasons else told
+
+
+def _flow(one: Change, families: tuple[Family, ...]) -> tuple[str, ...]:
+    return (
+        f"{code(one.source.name)} → {code(one.destination.name)}",
+        code(service(one, families)),
+        f"{count(one.source, code)} → {count(one.destination, code)}",
+        because(one, code),
+        _reason([(each.owner, each.because) for each in one.causes[:3]]),
+    )
+
+
+def _reason(notes: Sequence[tuple[str, str]]) -> str:
+    """Who answers for it, and why, as far as anybody wrote it down."""
+    told = []
+    for owner, why in dict.fromkeys(notes):
+        by = f"owner {code(owner)}" if owner else ""
+        told += [": ".join(part for part in (by, code(why)) if part)] if owner or why else []
+    return "; ".join(told)
+
+
+def _touched(writer: _Writer, one: Comparison) -> None:
+    touched = one.found.touched
+    if not touched:
+        return
+    tallies = sorted(one.found.tallies, key=lambda each: (-each.touched, each.role))
+    by_role = [f"{each.touched:,} of {each.whole:,} {code(each.role)}" for each in tallies]
+    title = f"{many(len(touched), 'node')} touched"
+    moved = sum(each.addresses for each in touched)
+    also = f"; {many(moved, 'node')} with other addresses" if moved else ""
+    writer.page.add(f"**{title}:** {names(by_role, most=_ROLES)}{also}", "")
+    listed = [each.name + (" (other addresses)" if each.addresses else "") for each in touched]
+    lines = [
+        ", ".join(map(code, listed[at : at + 10])) + "," * (at + 10 < len(listed)) for at in range(0, len(listed), 10)
+    ]
+    writer.block("Their names", (), lines[:_LINES], 1, unfolded=0)
+    if len(lines) > _LINES:
+        left = len(listed) - 10 * _LINES
+        writer.page.add(f"{left:,} more names are left out here; {code(writer.command)} lists them.", "")
+
+
+def _statements(writer: _Writer, restated: Restated, *, folded: bool) -> None:
+    rules, promises = restated.rules, restated.promises
+    lines = [
+        f"- {code(name)}: {code(old) or 'not set'} → {code(new) or 'not set'}" for name, old, new in restated.settings
+    ]
+    for word, entries in (
+        ("added", (*promises.added, *rules.added)),
+        ("removed", (*promises.removed, *rules.removed)),
+        ("kept now, broken before", restated.mended),
+    ):
+        lines += [f"- {word}: {_told(one)}" for one in entries]
+    lines += [f"- {_changed(old, new)}" for old, new in (*promises.changed, *rules.changed)]
+    counted = [
+        (len(promises.added) + len(rules.added), "added"),
+        (len(promises.removed) + len(rules.removed), "removed"),
+        (len(promises.changed) + len(rules.changed), "changed"),
+        (len(restated.settings), "settings changed"),
+    ]
+    told = ", ".join(f"{number:,} {word}" for number, word in counted if number)
+    writer.block(f"Statements: {told}", (), lines, 0, unfolded=0 if folded else _UNFOLDED)
+
+
+def _changed(old: Entry, new: Entry) -> str:
+    """What reads otherwise: the statement itself, or why it is there, by whom and until when."""
+    if old.line != new.line:
+        return f"changed: {code(old.line)} → {_told(new)}"
+    return f"changed: {_told(new)}; before: {_notes(old) or 'no owner and no reason'}"
+
+
+def _told(one: Entry) -> str:
+    return ", ".join(part for part in (code(one.line), _stands(one), _notes(one)) if part)
+
+
+def _notes(one: Entry) -> str:
+    until = f"until {code(one.until)}" if one.until else ""
+    return ", ".join(part for part in (_reason([(one.owner, one.because)]), until) if part)
