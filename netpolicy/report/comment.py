@@ -23,8 +23,8 @@ _SAME = "The meaning is the same: what passed before passes now, and nothing els
 _UNFOLDED = 12
 """So many rows are read without unfolding anything."""
 _ROLES, _LINES = 24, 40
-_BLOCKS, _AROUND = 12, 900
-"""Into how many blocks a section is thought to be cut, and the bytes of what frames one."""
+_BLOCKS, _AROUND, _SMALLEST = 12, 900, 2_500
+"""Into how many blocks a section is thought to be cut, the bytes of what frames one, and of the smallest section."""
 _FLOW = ("flow", "service", "nodes", "statements", "why")
 
 
@@ -41,10 +41,13 @@ def comment(every: Sequence[Comparison]) -> str:
             page.add(f"- and {len(every) - number:,} more")
             break
     page.add("")
-    for left, one in zip(range(len(differing), 0, -1), differing, strict=True):
+    told = sorted(differing, key=lambda one: level_of(one).rank)[: page.room // _SMALLEST]
+    for left, one in zip(range(len(told), 0, -1), told, strict=True):
         title = f"### {code(one.new)}"
-        told = _section(one, page.room // left - weight(title) - 3)
-        page.add(title, "", *told.split("\n"))
+        section = _section(one, page.room // left - weight(title) - 120)
+        page.add(title, "", *section.split("\n"))
+    if len(told) < len(differing):
+        page.add(f"{many(len(differing) - len(told), 'changed cluster')} have no room here: ask for one at a time.")
     return page.text.rstrip("\n") + "\n"
 
 
