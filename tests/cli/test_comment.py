@@ -254,6 +254,8 @@ def test_what_was_broken_before_and_what_is_mended(world: Path, run: Run) -> Non
     told = valid("diff", run("diff", "cluster.yaml", "--against", "git:HEAD", "--format", "json").out)["promises"]
     assert [one["before"] for one in told["broken"]] == [True]
     assert [one["text"] for one in told["mended"]] == ["admins -> web : tcp 80"]
+    text = run("diff", "cluster.yaml", "--against", "git:HEAD", "--format", "markdown").out
+    assert "Statements: 1 added, 1 no longer broken" in text and "\n- kept now, broken before: `expect admins" in text
     place(world, CLUSTER, POLICY)
     told = valid("diff", run("diff", "cluster.yaml", "--against", "git:HEAD", "--format", "json").out)["promises"]
     assert told["removed"][1]["lost"] == "web1 (10.0.0.1) -> db (10.0.0.9) : tcp 3306 would pass (as before)"
