@@ -74,3 +74,21 @@ def test_of_very_many_clusters_some_are_named_and_fewer_have_a_section() -> None
     assert text.startswith("🔴 **90 clusters compared, 90 of them changed**\n")
     assert 5 < sections < named < 90 and f"\n- and {90 - named} more\n" in text
     assert text.endswith(f"\n{90 - sections} changed clusters have no room here: ask for one at a time.\n")
+
+
+def test_of_very_many_nodes_the_first_are_named() -> None:
+    touched = tuple(Touched(f"t{at}", rules=True, addresses=False) for at in range(455))
+    found = Difference((), touched, (), (), (Tally("web", 455, 500),))
+    text = comment([Comparison("a", "b", found, None, (), "netpolicy diff a b --format json")])
+    assert text.startswith("🟢 **no flow opened or closed, 455 nodes touched**\n\nThe meaning is the same: ")
+    assert "\n**455 nodes touched:** 455 of 500 `web`\n" in text and text.count("`t") == 400
+    assert text.endswith("\nTheir names: 55 more are left out here; `netpolicy diff a b --format json` lists them.\n")
+
+
+def test_the_section_of_the_highest_risk_comes_first() -> None:
+    touched = Difference((), (Touched("t", rules=True, addresses=False),), (), ())
+    broken = Restated(broken=(Broken("NP301", Entry("never", "a -> b : any"), "", "it is", (), before=False),))
+    low, high = (Comparison("old", name, touched, told, (), "x") for name, told in (("low", None), ("high", broken)))
+    lines = comment([low, high]).split("\n")
+    assert [one[:8] for one in lines if one.startswith("- `")] == ["- `low`:", "- `high`"]
+    assert [one for one in lines if one.startswith("#")] == ["### `high`", "### `low`"]
