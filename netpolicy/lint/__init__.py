@@ -134,13 +134,17 @@ class LintRule:
     strict: Severity | None = None
     standards: tuple[str, ...] = ()
 
-    def finding(self, message: str, *places: Span | Label | None, hint: str = "", about: str = "") -> Diagnostic:
+    def finding(
+        self, message: str, *places: Span | Label | None, hint: str = "", about: str = "", removable: bool = False
+    ) -> Diagnostic:
         """A finding of this rule; a place of None (a value that no file holds) is left out.
 
         `about` is its meaning, whatever the message says and wherever it stands, such as the text of a statement.
+        What stands at the first place of a `removable` one may go, where that is proved to change nothing.
         """
         labels = tuple(one if isinstance(one, Label) else Label(one) for one in places if one is not None)
-        return Diagnostic(self.code, one_line(message), labels, one_line(hint), self.severity, subject=about)
+        told, done = one_line(message), one_line(hint)
+        return Diagnostic(self.code, told, labels, done, self.severity, subject=about, removable=removable)
 
     def level(self, profile: Profile) -> Severity | None:
         """How much its findings weigh in a profile; None where that does not ask for it."""
