@@ -15,7 +15,7 @@ from tests.strategies import Case, cases
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
 
-@settings(max_examples=60, suppress_health_check=SLOW, deadline=None)
+@settings(max_examples=30, suppress_health_check=SLOW, deadline=None)
 @given(cases(count=0), st.booleans())
 def test_every_service_has_a_packet_that_passes(case: Case, inline: bool) -> None:
     pipeline = compiled({"cluster.yaml": case.cluster_text, "policy.netpol": case.policy_text}, inline=inline)
