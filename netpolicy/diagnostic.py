@@ -37,7 +37,11 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding. `message` is one lower-case line with input in backticks; `hint` says what to do."""
+    """One finding. `message` is one lower-case line with input in backticks; `hint` says what to do.
+
+    `subject` is the meaning that it is about (`world -> mysql : tcp 3306`), by which a baseline knows it wherever it
+    stands; empty where the message itself says it.
+    """
 
     code: str
     message: str
@@ -45,6 +49,7 @@ class Diagnostic:
     hint: str = ""
     severity: Severity = Severity.ERROR
     notes: tuple[str, ...] = ()
+    subject: str = ""
 
     @property
     def span(self) -> Span | None:

@@ -16,7 +16,7 @@ from netpolicy.dsl.syntax import PolicyFile
 from netpolicy.flow.classes import classes
 from netpolicy.flow.model import NodeClass, Plan
 from netpolicy.flow.plan import plan
-from netpolicy.lint import Context, lint_cluster, lint_policy
+from netpolicy.lint import Context, Profile, lint_cluster, lint_policy, rules
 from netpolicy.policy.cluster import Cluster
 from netpolicy.policy.clusterfile import read_cluster
 from netpolicy.policy.load import Place, Reader, Unreadable, load
@@ -32,6 +32,8 @@ from netpolicy.securitygroups.render import as_json
 from netpolicy.source import Source
 from netpolicy.targets import Cloud, Options, Target
 from netpolicy.verify.promises import judge_promises
+from netpolicy.waivers.comment import Waiver, in_cluster, in_policy
+from netpolicy.waivers.judge import Linted, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,22 @@ class Pipeline:
     """One cluster with its policy on one day. A stage that errors keep from running is None; `diagnostics` says why."""
 
     def __init__(
-        self, cluster_path: str, read: Reader, day: date, *, omit_expired: bool = False, options: Options | None = None
+        self,
+        cluster_path: str,
+        read: Reader,
+        day: date,
+        *,
+        omit_expired: bool = False,
+        options: Options | None = None,
+        profile: Profile = Profile.STANDARD,
+        waivers: Sequence[Waiver] = (),
     ) -> None:
         self.cluster_path = cluster_path
         self.day = day
         self.omit_expired = omit_expired
         self.options = options or Options()
+        self.profile = profile
+        self.waivers = waivers
         self.sources: list[Source] = []
         self._shipped: list[Source] = []
         self._read = read
@@ -142,26 +154,49 @@ class Pipeline:
         return judge_promises(self.policy, self.plans) if self.policy is not None else []
 
     @cached_property
-    def lint(self) -> list[Diagnostic]:
+    def _lint(self) -> list[Diagnostic]:
         """What the lint rules find: in a sound cluster, and in a sound policy."""
         cluster, found = self._cluster
         if cluster is None or has_errors(found):
             return []
-        of_policy = lint_policy(self._context(self.policy)) if self.policy is not None else []
-        return [*lint_cluster(cluster), *of_policy]
+        of_policy = lint_policy(self._context(self.policy), self.profile) if self.policy is not None else []
+        return [*lint_cluster(cluster, self.profile), *of_policy]
 
     def _context(self, policy: Policy) -> Context:
-        return Context(policy, collect(self.files)[0], self.files, frozenset(self._shipped))
+        shipped = frozenset(self._shipped)
+        return Context(policy, collect(self.files)[0], self.files, shipped, self.plans, self.day)
 
     @property
     def faults(self) -> list[Diagnostic]:
-        """Everything that is wrong, up to the promises."""
+        """Everything that is wrong, up to the promises, whatever is suppressed."""
         return [*self._cluster[1], *self._files[1], *self._policy[1], *self.promises]
+
+    @cached_property
+    def linted(self) -> Linted:
+        """Everything that is wrong, and what lint finds, without what is suppressed; and every suppression."""
+        faults, found = self.faults, self._lint
+        waivers, wrong = list(self.waivers), list[Diagnostic]()
+        for file in self.files:
+            if file.source not in self._shipped:
+                waivers, wrong = _added(waivers, wrong, in_policy(file))
+        if self.cluster is not None:
+            waivers, wrong = _added(waivers, wrong, in_cluster(self.cluster.source))
+        levels = {rule.code: rule.level(self.profile) for rule in rules()}
+        whole = self.policy is not None
+        return judge(
+            [*faults, *found, *wrong], waivers, self.day, lambda code: whole and levels.get(code, True) is not None
+        )
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
-        """Everything that is wrong, and what lint finds."""
-        return [*self.faults, *self.lint]
+        """Everything that is wrong, and what lint finds, without what is suppressed."""
+        return list(self.linted.findings)
+
+    @property
+    def told(self) -> list[Diagnostic]:
+        """The same without the notices of lint rules, which `netpolicy lint` gives."""
+        of_lint = {rule.code for rule in rules()}
+        return [one for one in self.diagnostics if one.severity is not Severity.NOTICE or one.code not in of_lint]
 
     def built(
         self, progress: Callable[[int], object] = lambda _: None, *, of: str = ""
@@ -252,6 +287,12 @@ class Pipeline:
             found = [*found, *limits]
             files.append(CloudFile(cloud.name, cloud.file, cloud.render(ruleset)))
         return ([] if has_errors(found) else files), found
+
+
+def _added(
+    waivers: list[Waiver], wrong: list[Diagnostic], more: tuple[list[Waiver], list[Diagnostic]]
+) -> tuple[list[Waiver], list[Diagnostic]]:
+    return [*waivers, *more[0]], [*wrong, *more[1]]
 
 
 def _left_out(one: Diagnostic) -> Diagnostic:

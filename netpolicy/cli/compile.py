@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from netpolicy.cli.build import Written
-    from netpolicy.diagnostic import Diagnostic
     from netpolicy.pipeline import Pipeline
 
 SUMMARY = "compile rulesets for every node"
@@ -78,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
         options.cluster, read, options.as_of or today(), omit_expired=options.omit_expired, options=choices
     )
     try:
-        found = _told(pipeline)
+        found = pipeline.told
     except InputError as failure:
         unreadable(failure, options)
         return UNUSABLE
@@ -97,13 +96,6 @@ def run(options: argparse.Namespace) -> int:
     if not options.quiet:
         print(_said(options.output, written))
     return status
-
-
-def _told(pipeline: Pipeline) -> list[Diagnostic]:
-    """All that is found but the notices of lint rules, which `netpolicy lint` gives."""
-    from netpolicy.diagnostic import Severity
-
-    return [*pipeline.faults, *(one for one in pipeline.lint if one.severity is not Severity.NOTICE)]
 
 
 def _nothing_written(options: argparse.Namespace, why: str) -> int:

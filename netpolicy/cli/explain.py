@@ -17,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     """Prints the pages; an unknown code is a usage error."""
     from netpolicy.cli import FINE, UNUSABLE
     from netpolicy.diagnostic import did_you_mean, one_line
-    from netpolicy.pages import codes, page, title
+    from netpolicy.pages import codes, page, standards, title
 
     if not options.codes:
         for code in codes():
@@ -33,5 +33,7 @@ def run(options: argparse.Namespace) -> int:
             status = UNUSABLE
         else:
             print("\n" * printed + text.rstrip())
+            if asked := standards(code.upper()):
+                print(f"\nAsked for by {', '.join(asked)}.")
             printed = True
     return status

@@ -8,7 +8,7 @@ from netpolicy.cli import UNUSABLE, WRONG
 from netpolicy.cli.files import read
 from netpolicy.cli.options import today
 from netpolicy.cli.tell import stop, tell, why_unreadable
-from netpolicy.diagnostic import Severity, has_errors
+from netpolicy.diagnostic import has_errors
 from netpolicy.pipeline import InputError, Pipeline
 from netpolicy.targets import Options
 
@@ -19,7 +19,7 @@ def sound(options: argparse.Namespace) -> tuple[Pipeline | None, int]:
     day = options.as_of or today()
     pipeline = Pipeline(options.cluster, read, day, omit_expired=options.omit_expired, options=choices)
     try:
-        found = [*pipeline.faults, *(one for one in pipeline.lint if one.severity is not Severity.NOTICE)]
+        found = pipeline.told
     except InputError as failure:
         stop([why_unreadable(failure)], options, "unreadable")
         return None, UNUSABLE

@@ -6,11 +6,14 @@ A rule is one module here that offers `RULE`. The registry finds it; nothing els
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
+from enum import Enum
 from functools import cache
 
 from netpolicy.diagnostic import Diagnostic, Label, Severity, one_line
 from netpolicy.dsl import syntax as s
+from netpolicy.flow.model import Plan
 from netpolicy.packet.ports import PORTED, by_protocol
 from netpolicy.policy.cluster import Cluster
 from netpolicy.policy.model import Policy, Statement
@@ -38,18 +41,32 @@ class Opened:
     statement: Statement
 
 
+class Profile(Enum):
+    """How much is asked of a policy: that it does no harm, that it is well kept, that somebody answers for it."""
+
+    MINIMAL = "minimal"
+    STANDARD = "standard"
+    PRODUCTION = "production"
+
+    @property
+    def rank(self) -> int:
+        return tuple(Profile).index(self)
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a rule sees: a policy without errors, the names that it declares, and the syntax of its files.
 
     `files` are in the order of reading, included ones first; `shipped` are the sources of those that come with the
-    product, which the user cannot change.
+    product, which the user cannot change. `plans` are the flows of each class of nodes, `day` is when it is judged.
     """
 
     policy: Policy
     names: Names
     files: tuple[s.PolicyFile, ...]
     shipped: frozenset[Source] = frozenset()
+    plans: tuple[Plan, ...] = ()
+    day: date = date.min
     _needless: list[Needless] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -101,6 +118,8 @@ class Context:
 class LintRule:
     """A code, how much its findings weigh, its page, and one check or both.
 
+    `profile` is the least strict one that asks for it; in the strictest it weighs `strict`, where that is given.
+    `standards` are the controls of standards and the ids of other tools that ask the same (`CIS AWS 5.2`).
     `of_cluster` is asked as soon as the cluster file has no error, `of_policy` when the policy has none either. Checks
     are pure, and near linear in nodes and statements. The page has a bad example, of which this code is told, and a
     good one, of which nothing is told.
@@ -111,11 +130,23 @@ class LintRule:
     page: str
     of_cluster: Callable[[Cluster], Iterable[Diagnostic]] | None = None
     of_policy: Callable[[Context], Iterable[Diagnostic]] | None = None
+    profile: Profile = Profile.STANDARD
+    strict: Severity | None = None
+    standards: tuple[str, ...] = ()
 
-    def finding(self, message: str, *places: Span | Label | None, hint: str = "") -> Diagnostic:
-        """A finding of this rule; a place of None (a value that no file holds) is left out."""
+    def finding(self, message: str, *places: Span | Label | None, hint: str = "", about: str = "") -> Diagnostic:
+        """A finding of this rule; a place of None (a value that no file holds) is left out.
+
+        `about` is its meaning, whatever the message says and wherever it stands, such as the text of a statement.
+        """
         labels = tuple(one if isinstance(one, Label) else Label(one) for one in places if one is not None)
-        return Diagnostic(self.code, one_line(message), labels, one_line(hint), self.severity)
+        return Diagnostic(self.code, one_line(message), labels, one_line(hint), self.severity, subject=about)
+
+    def level(self, profile: Profile) -> Severity | None:
+        """How much its findings weigh in a profile; None where that does not ask for it."""
+        if profile.rank < self.profile.rank:
+            return None
+        return self.strict if self.strict is not None and profile is Profile.PRODUCTION else self.severity
 
 
 @cache
@@ -124,14 +155,28 @@ def rules() -> tuple[LintRule, ...]:
     return tuple(sorted((module.RULE for module in modules(__name__)), key=lambda rule: str(rule.code)))
 
 
-def lint_cluster(cluster: Cluster) -> list[Diagnostic]:
-    """What the rules find in a cluster without errors, whatever its policy."""
-    return [found for rule in rules() if rule.of_cluster is not None for found in rule.of_cluster(cluster)]
+def lint_cluster(cluster: Cluster, profile: Profile = Profile.STANDARD) -> list[Diagnostic]:
+    """What the rules of a profile find in a cluster without errors, whatever its policy."""
+    return [
+        one
+        for rule in rules()
+        if rule.of_cluster is not None and (level := rule.level(profile)) is not None
+        for one in _weighed(rule.of_cluster(cluster), level)
+    ]
 
 
-def lint_policy(context: Context) -> list[Diagnostic]:
-    """What the rules find in a policy without errors."""
-    return [found for rule in rules() if rule.of_policy is not None for found in rule.of_policy(context)]
+def lint_policy(context: Context, profile: Profile = Profile.STANDARD) -> list[Diagnostic]:
+    """What the rules of a profile find in a policy without errors."""
+    return [
+        one
+        for rule in rules()
+        if rule.of_policy is not None and (level := rule.level(profile)) is not None
+        for one in _weighed(rule.of_policy(context), level)
+    ]
+
+
+def _weighed(found: Iterable[Diagnostic], level: Severity) -> Iterator[Diagnostic]:
+    return (one if one.severity is level else replace(one, severity=level) for one in found)
 
 
 def inside(statements: Sequence[s.Statement]) -> Iterator[s.Statement]:

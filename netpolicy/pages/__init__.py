@@ -9,7 +9,7 @@ import re
 from functools import cache
 
 from netpolicy.data import folder
-from netpolicy.registry import modules
+from netpolicy.lint import rules
 
 _CODE = re.compile(r"NP[0-9]{3}")
 
@@ -34,6 +34,11 @@ def title(code: str) -> str:
     return (page(code) or "").partition("\n")[0].removeprefix(f"# {code}: ")
 
 
+def standards(code: str) -> tuple[str, ...]:
+    """The controls of standards, and the ids of other tools, that ask for the same."""
+    return next((rule.standards for rule in rules() if rule.code == code), ())
+
+
 @cache
 def _written() -> frozenset[str]:
     return frozenset(path.stem for path in folder("pages").glob("NP*.md"))
@@ -41,4 +46,4 @@ def _written() -> frozenset[str]:
 
 @cache
 def _of_rules() -> dict[str, str]:
-    return {module.RULE.code: module.RULE.page for module in modules("netpolicy.lint")}
+    return {rule.code: rule.page for rule in rules()}

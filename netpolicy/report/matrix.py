@@ -12,6 +12,13 @@ from netpolicy.verify.reachability import Row
 KEYS = ("source", "destination", "protocol", "first", "last", "statements")
 
 
+def service(row: Row) -> str:
+    """`tcp 22`, `udp 35000-40000`, `icmpv6 128`, `esp`, `any`."""
+    if row.first is None:
+        return row.protocol
+    return f"{row.protocol} {row.first}" if row.first == row.last else f"{row.protocol} {row.first}-{row.last}"
+
+
 def as_json(rows: Sequence[Row]) -> str:
     """A list of rows, an object each."""
     listed = [{key: getattr(row, key) for key in KEYS} for row in rows]

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from tabulate import tabulate
 
+from netpolicy.report.matrix import service
 from netpolicy.verify.reachability import Row
 
 HEADER = ("from", "to", "service")
@@ -21,13 +22,6 @@ def as_table(rows: Sequence[Row], possible: Collection[tuple[str, str]], by: str
 def as_markdown(rows: Sequence[Row], possible: Collection[tuple[str, str]], by: str) -> str:
     """The lines of the table in Markdown."""
     return tabulate(_list(rows, possible, by), HEADER, tablefmt="github") + "\n"
-
-
-def service(row: Row) -> str:
-    """`tcp 22`, `udp 35000-40000`, `icmpv6 128`, `esp`, `any`."""
-    if row.first is None:
-        return row.protocol
-    return f"{row.protocol} {row.first}" if row.first == row.last else f"{row.protocol} {row.first}-{row.last}"
 
 
 def services(texts: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from netpolicy.diagnostic import Diagnostic, has_errors
 from netpolicy.dsl.build import build
 from netpolicy.dsl.parse import parse
 from netpolicy.dsl.syntax import Declaration, DeclarationKind
-from netpolicy.lint import rules
+from netpolicy.lint import Profile, rules
 from netpolicy.node.drift import of_texts
 from netpolicy.node.findings import finding
 from netpolicy.node.listening import listening_findings
@@ -32,7 +32,8 @@ from tests.errors.diagnose import CLUSTER, POLICY, diagnose, limits, linted
 PACKAGE = Path(netpolicy.__file__).parent
 SOURCES = {path: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 EMITTED = {code for text in SOURCES.values() for code in re.findall(r"\bNP[0-9]{3}\b", text)}
-OF_RULES = {rule.code for rule in rules()}
+OF_RULES = {rule.code: rule for rule in rules()}
+OF_SUPPRESSIONS = ("NP510", "NP511")
 OF_FILES = (
     *(f"NP{number}" for number in (*range(311, 319), *range(321, 326))),
     "NP604",
@@ -137,9 +138,10 @@ def told(code: str, section: str) -> list[Diagnostic]:
         return stood(code, example["yaml"], example["json"])
     if code in OF_SOCKETS:
         return listened(example["netpol"], example["json"])
-    if code in OF_RULES:
+    if code in OF_RULES or code in OF_SUPPRESSIONS:
         policy = example.get("netpol", "")
-        return linted({CLUSTER: example.get("yaml") or fitting_cluster(policy), POLICY: policy})
+        files = {CLUSTER: example.get("yaml") or fitting_cluster(policy), POLICY: policy}
+        return linted(files, profile=OF_RULES[code].profile if code in OF_RULES else Profile.STANDARD)
     if code.startswith("NP8"):
         return drifted(code, section)
     if "text" in example:

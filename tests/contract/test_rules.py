@@ -9,10 +9,10 @@ import pytest
 import netpolicy.lint
 import netpolicy.pages
 from netpolicy.diagnostic import Diagnostic, Severity, render
-from netpolicy.lint import LintRule, rules
+from netpolicy.lint import LintRule, Profile, rules
 from netpolicy.pages import codes, page, title
 from netpolicy.registry import modules
-from tests.contract.test_pages import blocks, told
+from tests.contract.test_pages import blocks, fitting_cluster, told
 from tests.errors.diagnose import CLUSTER, POLICY, linted
 
 EVERY_RULE = pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.code)
@@ -54,12 +54,30 @@ def test_its_findings_weigh_what_it_says_and_have_a_place(rule: LintRule) -> Non
     """Each has the severity of the rule, a place in a file of the example, and says what to do."""
     assert bad(rule)
     for one in bad(rule):
-        assert one.severity is rule.severity
+        assert one.severity is rule.level(rule.profile)
         assert one.span is not None
         assert one.span.source.name in (CLUSTER, POLICY)
         assert one.span.text.strip()
         assert one.hint
         assert render(one)
+
+
+@EVERY_RULE
+def test_a_profile_asks_no_less_than_a_laxer_one(rule: LintRule) -> None:
+    """What weighs in a lax profile weighs as much in a stricter one; and every rule is asked in the strictest."""
+    levels = [rule.level(profile) for profile in Profile]
+    ranks = [3 if level is None else level.rank for level in levels]
+    assert ranks == sorted(ranks, reverse=True)
+    assert levels[-1] is not None
+
+
+@EVERY_RULE
+def test_a_laxer_profile_finds_nothing(rule: LintRule) -> None:
+    policy = blocks(rule.code, "bad").get("netpol", "")
+    cluster = blocks(rule.code, "bad").get("yaml") or fitting_cluster(policy)
+    for profile in Profile:
+        told_in = {one.code for one in linted({CLUSTER: cluster, POLICY: policy}, profile=profile)}
+        assert (rule.code in told_in) is (rule.level(profile) is not None)
 
 
 @EVERY_RULE

@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from netpolicy.diagnostic import Diagnostic, ordered
+from netpolicy.lint import Profile
 from netpolicy.pipeline import Pipeline, clouds
 from netpolicy.policy.load import Place, Unreadable
 from netpolicy.source import Source
@@ -26,9 +27,9 @@ def diagnose(files: Mapping[str, str]) -> list[Diagnostic]:
     return ordered(pipeline.faults)
 
 
-def linted(files: Mapping[str, str]) -> list[Diagnostic]:
+def linted(files: Mapping[str, str], profile: Profile = Profile.STANDARD) -> list[Diagnostic]:
     """All that is found in them, by lint rules too."""
-    return ordered(_pipeline(files).diagnostics)
+    return ordered(_pipeline(files, profile).diagnostics)
 
 
 def limits(files: Mapping[str, str]) -> list[Diagnostic]:
@@ -36,7 +37,7 @@ def limits(files: Mapping[str, str]) -> list[Diagnostic]:
     return ordered(_pipeline(files).cloud_files(clouds())[1])
 
 
-def _pipeline(files: Mapping[str, str]) -> Pipeline:
+def _pipeline(files: Mapping[str, str], profile: Profile = Profile.STANDARD) -> Pipeline:
     """A cluster and its policy; files that are not given are those of the world."""
     texts = {**WORLD, **files}
 
@@ -45,4 +46,4 @@ def _pipeline(files: Mapping[str, str]) -> Pipeline:
             return Unreadable(f"there is no policy `{place.path}`", "a file of yours begins with `./` or `/`")
         return Source(place.path, texts[place.path])
 
-    return Pipeline(CLUSTER, read, DAY)
+    return Pipeline(CLUSTER, read, DAY, profile=profile)

@@ -32,7 +32,7 @@ RANGES = st.builds(
 def linted(case: Case) -> tuple[Pipeline, list[Diagnostic]]:
     """The pipeline of a case, and what the rules find in it."""
     pipeline = compiled({"cluster.yaml": case.cluster_text, "policy.netpol": case.policy_text})
-    return pipeline, pipeline.lint
+    return pipeline, pipeline._lint
 
 
 def without(statements: tuple[s.Statement, ...], dropped: set[Span]) -> tuple[s.Statement, ...]:

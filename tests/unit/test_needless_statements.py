@@ -187,7 +187,7 @@ def test_shipped_statements_are_blamed_but_not_found() -> None:
     text = "policy: ./policy.netpol\nnodes: {core: {roles: [primary, controller, dea, router], address: 10.0.0.1}}\n"
     policy = 'include "als/extended.netpol"\nallow dea -> primary : tcp 7474\n'
     pipeline = compiled({"cluster.yaml": text, "policy.netpol": policy})
-    (one,) = [one for one in pipeline.lint if one.code in ("NP508", "NP509")]
+    (one,) = [one for one in pipeline._lint if one.code in ("NP508", "NP509")]
     assert [label.span.source.name for label in one.labels] == ["policy.netpol", "als/extended.netpol"]
 
 

@@ -1,1 +1,1 @@
-"""The audit of a cluster: who may reach whom, why, and what proves it."""
+"""The audit of a cluster: what may pass, why, since when, what was proved of it and what was not asked."""

@@ -1,0 +1,1 @@
+"""Findings that somebody answers for: suppressions in the text, and baselines of what was there before."""
