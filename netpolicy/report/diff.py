@@ -82,6 +82,13 @@ def as_json(found: Difference, inputs: Sequence[Input]) -> str:
             {"side": one.side, "path": one.path, "sha256": one.digest}
             for one in sorted(inputs, key=lambda one: (one.side != "old", one.path, one.digest))
         ],
+    }
+    return json.dumps(document | as_value(found), indent=1, sort_keys=True) + "\n"
+
+
+def as_value(found: Difference) -> dict[str, Any]:
+    """What changes, as JSON tells it."""
+    return {
         "summary": summary(found),
         "opened": [_entry(one) for one in found.changes if one.opened],
         "closed": [_entry(one) for one in found.changes if not one.opened],
@@ -91,7 +98,6 @@ def as_json(found: Difference, inputs: Sequence[Input]) -> str:
             "touched": [{"name": one.name, "rules": one.rules, "addresses": one.addresses} for one in found.touched],
         },
     }
-    return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
 
 def summary(found: Difference) -> str:

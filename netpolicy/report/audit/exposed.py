@@ -23,7 +23,11 @@ def exposed(policy: Policy, cells: Sequence[Cell], peers: Mapping[str, AddressSe
         for name in [role.text for role in node.roles] or [NO_ROLE]:
             roles.setdefault(name, []).append(node)
     found = [
-        (one.risk.score, sum(size(peers[cell.source].of(family)) for family in FAMILIES), _line(policy, cell, one, roles, peers))
+        (
+            one.risk.score,
+            sum(size(peers[cell.source].of(family)) for family in FAMILIES),
+            _line(policy, cell, one, roles, peers),
+        )
         for cell in cells
         if cell.source in peers
         for one in cell.services

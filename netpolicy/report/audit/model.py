@@ -10,13 +10,13 @@ from typing import Any
 from netpolicy.diagnostic import Diagnostic
 from netpolicy.dsl.syntax import PolicyFile
 from netpolicy.flow.model import Plan
-from netpolicy.policy.citation import Citation
 from netpolicy.policy.model import Policy
 from netpolicy.report.audit.compiled import Compiled
 from netpolicy.report.audit.witness import Asked
 from netpolicy.securitygroups.model import Form
 from netpolicy.source import Span
 from netpolicy.verify.diff.compare import Difference
+from netpolicy.waivers.judge import Ignored
 
 AGREES, DIFFERS, NOT_ASKED = "agrees", "differs", "not asked"
 
@@ -76,11 +76,11 @@ class Surplus:
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What changed in meaning since a revision, and the statements that it had."""
+    """What changed in meaning since a revision, and the policy that it had."""
 
     revision: str
     difference: Difference
-    before: Mapping[str, Citation]
+    before: Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,8 @@ class Report:
 class Audit:
     """The facts of an audit. `changes` are by the place of a statement; `reports` is None where nobody asked for nodes.
 
-    `findings` are those of lint and of demands, `promises` what is broken, `baseline` what is always open.
+    `findings` are those of lint and of demands, `ignored` every suppression, `promises` what is broken, and
+    `baseline` what is always open.
     """
 
     policy: Policy
@@ -111,6 +112,7 @@ class Audit:
     form: Form | None = None
     clouds: tuple[CloudText, ...] = ()
     findings: tuple[Diagnostic, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
     promises: tuple[Diagnostic, ...] = ()
     revision: Revision | None = None
     changes: Mapping[Span, LastChange] = field(default_factory=dict)

@@ -12,10 +12,11 @@ from netpolicy.packet.addresses import NOWHERE, AddressSet
 from netpolicy.packet.portwords import service_text
 from netpolicy.policy.model import Selection, Statement
 from netpolicy.report.audit.compiled import MOST_CLASSES
+from netpolicy.report.audit.groups import rule_text
 from netpolicy.report.audit.model import Audit
 from netpolicy.report.audit.nodes import Sum
+from netpolicy.report.audit.promises import file_and_line
 from netpolicy.report.audit.risk import WEAK_TAGS, Risk, of_statement
-from netpolicy.report.audit.groups import rule_text
 from netpolicy.source import Span
 
 _STATES = {
@@ -74,8 +75,8 @@ class Register:
             "service": one.what,
             "ports": service_text(one.ports),
             "text": entry.text,
-            **_place(one.span),
-            "repeated": [_place(each.span) for each in self.audit.policy.repeated if each.id == name],
+            **file_and_line(one.span),
+            "repeated": [file_and_line(each.span) for each in self.audit.policy.repeated if each.id == name],
             "owner": notes.owner,
             "because": notes.because,
             "sources": list(notes.sources),
@@ -127,7 +128,7 @@ class Register:
             outside if any(self.count(one.whom) for one in entry.ways) else NOWHERE,
             (entry.first.ports.v4, entry.first.ports.v6),
             entry.first.attributes,
-            from_all=several and any(one.who.addresses.covers(policy.nodes) for one in entry.ways),
+            from_all=several and not outside and any(one.who.addresses.covers(policy.nodes) for one in entry.ways),
             to_all=several and any(one.whom.addresses.covers(policy.nodes) for one in entry.ways),
         )
 
@@ -196,7 +197,3 @@ class Register:
             return None
         one = self.sums[name]
         return {"packets": one.packets, "bytes": one.octets, "nodes": one.nodes, "shared": one.shared}
-
-
-def _place(span: Span | None) -> dict[str, Any]:
-    return {"file": span.source.name, "line": span.line} if span is not None else {"file": "", "line": None}
