@@ -36,7 +36,7 @@ def test_square_opens_its_flows(opened: Opened) -> None:
         assert service["witness"]["packet"] in told
         assert service["witness"]["line"] in told
     [statement] = [one for one in TREE["register"] if one["id"] == cell["services"][0]["statements"][0]]
-    assert f"{statement['text']} {statement['file']}:{statement['line']}" in told
+    assert f"allow {statement['text']} {statement['file']}:{statement['line']}" in told
     assert f"owner {statement['owner']}" in told
     assert page.one("#told").get_attribute("textContent") == "From role3 to role8: 5 services, risk high."
 

@@ -79,7 +79,7 @@ def test_security_group_is_drawn_when_it_is_opened(opened: Opened) -> None:
     assert page.all("details.group table") == []
     page.click("details.group summary")
     page.driver.implicitly_wait(2)
-    assert page.one("details.group tbody").text.startswith("in tcp 22 outside")
+    assert page.one("details.group tbody").text.startswith("in v4 tcp 22 outside")
     page.driver.implicitly_wait(0)
 
 

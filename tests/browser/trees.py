@@ -42,12 +42,20 @@ def audit(nodes: int = 20, roles: int = 12, names: Sequence[str] = (), reason: s
         "baseline": ["loopback", "established connections"],
         "promises": [_promise("kept"), _promise("broken")],
         "demands": [
-            {"text": "require role1", "binding": True, "because": "x", "file": "a.netpol", "line": 3, "result": "holds"}
+            {
+                "text": "role1 with role2",
+                "message": None,
+                "binding": True,
+                "because": "x",
+                "file": "a.netpol",
+                "line": 3,
+                "result": "holds",
+            }
         ],
         "exceptions": _exceptions(register),
         "hygiene": [_finding("NP501") | {"title": "unused name", "standards": ["PCI DSS 1.2.7"]}],
         "groups": [_group(name, register[0]["id"]) for name in named],
-        "surplus": {"needed": "needed.netpol", "flows": [_surplus(register[0]["id"])], "tuples": 12_000},
+        "surplus": {"needed": "needed.netpol", "flows": [_surplus(register[0]["id"])], "tuples": 12_000, "lacking": []},
         "nodes": _answers(owned, named),
         "since": _since(register[0]["id"]),
         "list_of_nodes": [_node(number, name, named) for number, name in enumerate(owned)],
@@ -112,6 +120,7 @@ def _service(protocol: str, port: int, statement: str, risk: str) -> Tree:
         "receiver": "sql",
         "class": digest("role1"),
         "chain": "NP-IN-0",
+        "node": "sql",
         "rule": 12,
         "line": f"-A NP-IN-0 -p {protocol} --dport {port} -j ACCEPT",
         "passes": True,
@@ -135,7 +144,11 @@ def _statement(number: int, source: str, named: Sequence[str], reason: str) -> T
         "from": source,
         "to": destination,
         "service": _text(protocol, port),
-        "text": f"allow {source} -> {destination} : {_text(protocol, port)}",
+        "text": f"{source} -> {destination} : {_text(protocol, port)}",
+        "both_ways": False,
+        "ports": _text(protocol, port),
+        "repeated": [],
+        "more_classes": 0,
         "file": "site.netpol",
         "line": 10 + number,
         "owner": None if number % 4 == 3 else f"team{number % 3}",
@@ -160,19 +173,33 @@ def _statement(number: int, source: str, named: Sequence[str], reason: str) -> T
 
 
 def _promise(result: str) -> Tree:
-    known = {"verb": "never", "text": "never outside -> role2 : tcp 3306", "file": "site.netpol", "line": 40}
-    return known | {"because": "data stays inside", "result": result}
+    known = {"verb": "never", "text": "outside -> role2 : tcp 3306", "file": "site.netpol", "line": 40}
+    shown = "`192.0.2.1` reaches `role2`" if result == "broken" else None
+    return known | {"because": "data stays inside", "result": result, "message": shown}
 
 
 def _exceptions(register: Sequence[Mapping[str, Any]]) -> Tree:
-    suppression = {"code": "NP401", "until": "2027-06-30", "reason": "public by design", "place": "site.netpol:11"}
+    suppression = {
+        "about": "outside -> role1",
+        "code": "NP401",
+        "until": "2027-06-30",
+        "reason": "public by design",
+        "place": "site.netpol:11",
+    }
     return {
         "suppressions": [suppression | {"state": "used", "hides": [_finding("NP401")]}],
         "expiring": [one["id"] for one in register if one["expires"]],
         "review_due": [],
         "unjustified": [one["id"] for one in register if not one["because"]],
+        "no_owner": [one["id"] for one in register if not one["owner"]],
+        "left_out": [_left_out()],
         "disputed": [one["id"] for one in register if one["tags"]],
     }
+
+
+def _left_out() -> Tree:
+    known = {"text": "allow role1 -> role2 : tcp 21", "file": "site.netpol", "line": 60, "expires": "2026-01-31"}
+    return known | {"owner": "team1", "because": "a migration"}
 
 
 def _finding(code: str) -> Tree:
@@ -181,13 +208,18 @@ def _finding(code: str) -> Tree:
 
 
 def _group(name: str, statement: str) -> Tree:
-    rule = {"direction": "in", "service": "tcp 22", "peer": "outside", "statements": [statement]}
+    rule = {"family": "v4", "direction": "in", "service": "tcp 22", "peer": "outside", "statements": [statement]}
     return {"name": name, "interfaces": 3, "nodes": 3, "rules": [rule]}
 
 
 def _surplus(statement: str) -> Tree:
     packet = "192.0.2.1:40000 -> 10.5.31.31:22 tcp"
-    return {"text": "outside -> role1 : tcp 22", "nodes": 2, "statements": [statement], "witness": packet}
+    return {
+        "text": "outside -> role1 : tcp 22",
+        "nodes": {"from": 0, "to": 2},
+        "statements": [statement],
+        "witness": packet,
+    }
 
 
 def _answers(owned: Sequence[str], named: Sequence[str]) -> Tree:
@@ -198,10 +230,13 @@ def _answers(owned: Sequence[str], named: Sequence[str]) -> Tree:
         "answered": len(answered),
         "as_they_must_be": len(answered) - len(drifted),
         "drifted": len(drifted),
+        "another_build": 0,
         "not_reached": list(owned[len(answered) :]),
         "reports": [
             {
                 "node": name,
+                "state": "drifted" if name in drifted else "as it must be",
+                "more_findings": 0,
                 "in_force": True,
                 "backend": "nft",
                 "generation": {"id": digest("generation")[:12], "state": "settled"},

@@ -52,9 +52,18 @@ class HeatMap:
 
 
 def ends_of(tree: Mapping[str, Any]) -> tuple[End, ...]:
-    """`outside` first, then networks, then roles, each as the document lists them."""
+    """Who has nodes or flows: all that is outside first, then networks, then roles, each as the document lists them."""
+    idle = set(idle_of(tree))
     listed = sorted(tree["roles"], key=lambda role: _KINDS[role["kind"]])
-    return tuple(End(role["name"], role["kind"], shortened(role["name"])) for role in listed)
+    return tuple(
+        End(role["name"], role["kind"], shortened(role["name"])) for role in listed if role["name"] not in idle
+    )
+
+
+def idle_of(tree: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of who has neither nodes nor flows, and would fill a picture with nothing."""
+    met = {name for cell in tree["matrix"] for name in (cell["source"], cell["destination"])}
+    return tuple(role["name"] for role in tree["roles"] if not role["nodes"] and role["name"] not in met)
 
 
 def heat_map(tree: Mapping[str, Any]) -> HeatMap:

@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from netpolicy.data import PACKAGE
-from netpolicy.report.audit.heatmap import heat_map
+from netpolicy.report.audit.heatmap import heat_map, idle_of
 from netpolicy.report.audit.rolegraph import role_graph
 
 _TEMPLATES = PACKAGE / "report" / "audit" / "templates"
@@ -31,13 +31,14 @@ def as_html(tree: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"fragment": _fragment, "many": _many}
+    environment.filters |= {"fragment": _fragment, "many": _many, "marked": _marked}
     style = "".join(map(_read, _STYLES))
     script = f'"use strict";(() => {{\n{"".join(map(_read, _SCRIPTS))}}})();\n'
     return environment.get_template("audit.html.j2").render(
         audit=tree,
         map=heat_map(tree),
         graph=role_graph(tree),
+        idle=idle_of(tree),
         policy=f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; "
         "base-uri 'none'; form-action 'none'",
         style=Markup(style),
@@ -63,6 +64,14 @@ def _embedded(tree: Mapping[str, Any]) -> str:
 def _fragment(text: str) -> str:
     """The text as a part of a link's fragment."""
     return quote(text, safe="")
+
+
+def _marked(text: str) -> Markup:
+    """The text, with what stands in backticks set as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup().join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
 
 
 def _many(count: int, word: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from netpolicy.report.audit.heatmap import End, ends_of
 
+EVERY = "every role"
 _DOT = 6.0
 _ARROW = 7.0
 _PULL = 0.35
@@ -59,12 +60,12 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class RoleGraph:
-    """The picture, `size` pixels wide and high with its middle at 0, and what it leaves out."""
+    """The picture, and what it leaves out; `box` is its left, top, width and height in pixels, around a middle at 0."""
 
     dots: tuple[Dot, ...]
     arrows: tuple[Arrow, ...]
     shared: tuple[Shared, ...]
-    size: int
+    box: tuple[int, int, int, int]
 
 
 def role_graph(tree: Mapping[str, Any]) -> RoleGraph:
@@ -73,7 +74,7 @@ def role_graph(tree: Mapping[str, Any]) -> RoleGraph:
     radius = max(180.0, 6.8 * len(ends))
     turns = {end.name: 2 * pi * number / len(ends) - pi / 2 for number, end in enumerate(ends)}
     places = {name: (radius * cos(turn), radius * sin(turn)) for name, turn in turns.items()}
-    shared, left = _apart(tree["matrix"], {end.name for end in ends if end.kind == "role"})
+    shared, left = _apart(tree["matrix"], _possible(tree))
     told = {name for one in shared for name in (one.source, one.destination)}
     dots = tuple(_dot(end, places[end.name], turns[end.name], end.name in told) for end in ends)
     arrows = tuple(
@@ -81,40 +82,66 @@ def role_graph(tree: Mapping[str, Any]) -> RoleGraph:
         for cell in tree["matrix"]
         if left[cell["source"], cell["destination"]] and cell["source"] != cell["destination"]
     )
-    widest = max((len(end.label) for end in ends), default=0)
-    return RoleGraph(dots, arrows, shared, round(2 * (radius + 16 + _GLYPH * widest)))
+    return RoleGraph(dots, arrows, shared, _box(radius, ends, turns))
 
 
-def _apart(matrix: Sequence[Mapping[str, Any]], roles: set[str]) -> tuple[tuple[Shared, ...], dict[Pair, list[str]]]:
-    """What every role does, and what is left of each pair."""
+def _box(radius: float, ends: Sequence[End], turns: Mapping[str, float]) -> tuple[int, int, int, int]:
+    """What holds every dot and the far end of every label."""
+    reach = [(radius + 20 + _GLYPH * len(end.label), turns[end.name]) for end in ends]
+    across, down = [far * cos(turn) for far, turn in reach], [far * sin(turn) for far, turn in reach]
+    left, right, top, bottom = (round(far(side, default=0)) for side in (across, down) for far in (min, max))
+    return left - 10, top - 10, right - left + 20, bottom - top + 20
+
+
+def _possible(tree: Mapping[str, Any]) -> set[Pair]:
+    """The pairs of roles between which something could pass: a node that has two roles does not send to itself."""
+    held: dict[str, set[str]] = {}
+    for node in tree["list_of_nodes"]:
+        for role in node["roles"]:
+            held.setdefault(role, set()).add(node["name"])
+    alone = {role: next(iter(names)) for role, names in held.items() if len(names) == 1}
+    return {(one, other) for one in held for other in held if alone.get(one, one) != alone.get(other, other)} | {
+        (role, role) for role in held if role not in alone
+    }
+
+
+def _apart(
+    matrix: Sequence[Mapping[str, Any]], possible: set[Pair]
+) -> tuple[tuple[Shared, ...], dict[Pair, list[str]]]:
+    """What every role does, and what is left of each pair; `possible` has the pairs of roles that have two nodes."""
     pairs: dict[str, set[Pair]] = {}
     for cell in matrix:
         for service in cell["services"]:
             pairs.setdefault(service["text"], set()).add((cell["source"], cell["destination"]))
+    roles = {name for pair in possible for name in pair}
     told: dict[Pair, list[str]] = {}
     rest: dict[Pair, list[str]] = {(cell["source"], cell["destination"]): [] for cell in matrix}
     for service, held in pairs.items():
-        for ends, covered in _common(held, roles) if len(roles) >= _FEWEST else ():
+        left = set(held)
+        for ends, covered in _common(held, possible, roles) if len(roles) >= _FEWEST else ():
             told.setdefault(ends, []).append(service)
-            held = held - covered  # noqa: PLW2901
-        for pair in held:
+            left -= covered
+        for pair in left:
             rest[pair].append(service)
     shared = (Shared(source, destination, tuple(services)) for (source, destination), services in told.items())
-    return tuple(sorted(shared, key=lambda one: (one.source, one.destination))), rest
+    return tuple(
+        sorted(shared, key=lambda one: (one.source != EVERY, one.destination != EVERY, one.source, one.destination))
+    ), rest
 
 
-def _common(held: set[Pair], roles: set[str]) -> Iterable[tuple[Pair, set[Pair]]]:
+def _common(held: set[Pair], possible: set[Pair], roles: set[str]) -> Iterable[tuple[Pair, set[Pair]]]:
     """(ends, pairs): a service between every two roles, to one end from every role, or from one end to every role."""
-    inside = {(source, destination) for source in roles for destination in roles}
-    if held >= {pair for pair in inside if pair[0] != pair[1]}:
-        yield ("every role", "every role"), inside
-        held = held - inside
+    if held >= possible:
+        yield (EVERY, EVERY), possible
+        held = held - possible
     for end in sorted({name for pair in held for name in pair}):
         to, back = {(role, end) for role in roles}, {(end, role) for role in roles}
-        if held >= to - {(end, end)}:
-            yield ("every role", end), to
-        if held >= back - {(end, end)}:
-            yield (end, "every role"), back
+        if end in roles:
+            to, back = to & possible, back & possible
+        if held >= to:
+            yield (EVERY, end), to
+        if held >= back:
+            yield (end, EVERY), back
 
 
 def _dot(end: End, place: Point, turn: float, shared: bool) -> Dot:

@@ -35,7 +35,12 @@ const link = (where, ...text) => el("a", { href: "#" + where }, ...text);
 const code = (text) => el("code", null, text);
 const risk = (level) => el("span", { class: `risk r-${level}` }, level);
 const spaced = (list) => list.flatMap((one, at) => (at ? [" ", one] : [one]));
-const place = (file, line) => el("span", { class: "place" }, `${file}:${line}`);
+const place = (file, line) => el("span", { class: "place" }, line ? `${file}:${line}` : file);
+// What stands in backticks is set as code, as it is in the rest of the page.
+function marked(text) {
+  const parts = text.split("`");
+  return parts.length % 2 ? parts.map((part, at) => (at % 2 ? code(part) : part)) : [text];
+}
 const roleLink = (name) => (roles.has(name) ? link(to.role(name), name) : name);
 const ruleLink = (id) => el("a", { href: "#" + to.rule(id), class: "id" }, id);
 
@@ -63,8 +68,8 @@ function first(most, list, draw) {
 
 function finding(one) {
   const where = one.place ? [" ", el("span", { class: "place" }, one.place)] : [];
-  const hint = one.hint ? [el("span", { class: "hint" }, one.hint)] : [];
-  return el("div", { class: "finding" }, code(one.code), " ", el("span", { class: "sev" }, one.severity), " ", one.message, ...where, ...hint);
+  const hint = one.hint ? [el("span", { class: "hint" }, marked(one.hint))] : [];
+  return el("div", { class: "finding" }, code(one.code), " ", el("span", { class: "sev" }, one.severity), " ", ...marked(one.message), ...where, ...hint);
 }
 
 const bullets = (list) => el("ul", null, list.map((one) => el("li", null, one)));

@@ -7,7 +7,7 @@
   let found = all;
   let from = 0;
   const box = el("input", { type: "search", id: "nodes-filter", autocomplete: "off", spellcheck: "false" });
-  const states = ["", "as it must be", "drifted", "not reached", "not asked"];
+  const states = ["", "as it must be", "drifted", "another build", "not reached", "not asked"];
   const choice = el("select", { id: "nodes-state" }, states.map((text) => el("option", { value: text }, text || "any state")));
   const count = el("output", { "aria-live": "polite" });
   const back = el("button", { type: "button", onclick: () => turn(-PAGE) }, "Previous");

@@ -25,8 +25,8 @@ document.querySelectorAll("details.group").forEach((held) => {
   held.addEventListener("toggle", () => {
     if (!held.open || held.children.length > 1) return;
     const group = audit.groups[Number(held.dataset.group)];
-    const line = (rule) => [rule.direction, rule.service, rule.peer, spaced(rule.statements.map(ruleLink))];
-    const draw = (list) => table(["Direction", "Service", "Peer", "Statements"], list.map(line));
+    const line = (rule) => [rule.direction, rule.family || "", rule.service, rule.peer, spaced(rule.statements.map(ruleLink))];
+    const draw = (list) => table(["Direction", "Family", "Service", "Peer", "Statements"], list.map(line));
     held.append(...(group.rules.length ? first(200, group.rules, draw) : [el("p", { class: "nothing" }, "No rule: nothing passes.")]));
   });
 });

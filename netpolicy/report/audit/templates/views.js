@@ -1,20 +1,25 @@
 // What the panel shows of a pair of ends, a statement, a role or a node: a title, a sentence to tell aloud, and the rest.
 function witness(found) {
-  if (!found) return el("p", { class: "nothing" }, "No packet is known that shows it.");
-  const way = found.passes ? "passes" : "does not pass";
+  if (!found) return el("p", { class: "nothing" }, "The rules were asked about no packet of it.");
+  const ends = [found.sender ? `from ${found.sender}` : "", found.receiver ? `to ${found.receiver}` : ""].filter(Boolean);
+  const way = `${found.passes ? "passes" : "does not pass"}${ends.length ? ", " + ends.join(" ") : ""}.`;
+  const rule = found.rule ? ["Rule ", String(found.rule), " of ", code(found.chain)] : ["The policy of ", code(found.chain)];
+  const holder = found.node ? ` on ${found.node}` : "";
   return el(
     "div",
     { class: "witness" },
-    el("div", null, code(found.packet), ` ${way}, from `, found.sender, " to ", found.receiver, "."),
-    el("div", null, "Rule ", String(found.rule), " of ", code(found.chain), ": ", code(found.line)),
+    el("div", null, code(found.packet), " ", way),
+    el("div", null, ...rule, holder, found.line ? ": " : "", found.line ? code(found.line) : null),
   );
 }
+
+const fullText = (one) => `${one.verb} ${one.text}`;
 
 function statement(id) {
   const one = rules.get(id);
   if (!one) return el("li", null, code(id));
   const told = [one.owner ? `owner ${one.owner}` : "no owner", one.because ? `because ${one.because}` : "no reason"];
-  return el("li", null, ruleLink(id), " ", code(one.text), " ", place(one.file, one.line), el("span", { class: "hint" }, told.join("; ")));
+  return el("li", null, ruleLink(id), " ", code(fullText(one)), " ", place(one.file, one.line), el("span", { class: "hint" }, told.join("; ")));
 }
 
 function service(one) {
@@ -45,23 +50,32 @@ function suppression(at) {
   return one ? `${one.code} until ${one.until || "further notice"}: ${one.reason} (${one.state})` : null;
 }
 
+function compiledTo(each) {
+  const where = ["Rule ", String(each.rule), " of ", code(each.chain), ", IP", each.family, ", on ", many(each.nodes, "node"), " of class ", code(each.class.slice(0, 12))];
+  return el("li", null, ...where, el("div", null, code(each.text)));
+}
+
 // The part of a statement's account that the register unfolds.
 function account(one) {
-  const hits = one.hits ? `${many(one.hits.packets, "packet")}, ${many(one.hits.bytes, "byte")} on ${many(one.hits.nodes, "node")}` : "not collected";
+  const hits = one.hits ? `${many(one.hits.packets, "packet")}, ${many(one.hits.bytes, "byte")} on ${many(one.hits.nodes, "node")}${one.hits.shared ? ", together with other statements" : ""}` : "not collected";
   const change = one.last_change;
   const parts = [
-    el("pre", null, code(one.text)),
+    el("pre", null, code(fullText(one))),
     facts(
+      ["Services", one.ports],
       ["Sources", one.sources.join(", ")],
+      ["Said again", (one.repeated || []).flatMap((each) => [place(each.file, each.line), " "])],
       ["Last change", change ? [change.date, " by ", change.author, " in ", code(change.commit)] : "not known"],
       ["Hits", hits],
       ["Risk", [risk(one.risk), ` ${one.score}: ${one.reasons.join("; ") || "nothing counts"}`]],
       ["Suppressed", one.suppressions.map(suppression).filter(Boolean).join("; ")],
     ),
   ];
-  const lines = (list) => table(["Class", "Nodes", "Family", "Chain", "Rule", "Text"], list.map((each) => [code(each.class.slice(0, 12)), number(each.nodes), each.family, code(each.chain), String(each.rule), code(each.text)]), "Compiled to");
+  const lines = (list) => el("ol", { class: "compiled" }, list.map(compiledTo));
+  parts.push(el("h3", null, "Compiled to"));
   if (one.compiled.length) parts.push(...first(20, one.compiled, lines));
   else parts.push(el("p", { class: "nothing" }, "Compiled to no rule."));
+  if (one.more_classes) parts.push(el("p", null, `And in ${number(one.more_classes)} more ${one.more_classes === 1 ? "class" : "classes"}.`));
   const grouped = (list) => table(["Group", "Direction", "Rule", "Text"], list.map((each) => [each.group, each.direction, code(String(each.rule)), each.text]), "Security groups");
   if (one.groups.length) parts.push(...first(20, one.groups, grouped));
   return parts;
@@ -84,7 +98,7 @@ function ruleView(id) {
     ["Nodes", `${number(one.nodes.from)} → ${number(one.nodes.to)}`],
   );
   const used = flows.length ? [el("h3", null, "Flows that it takes part in"), ...first(20, flows, links)] : [];
-  return { title: `Statement ${id}`, told: `Statement ${id}: ${one.text}`, body: [known, ...account(one), ...used] };
+  return { title: `Statement ${id}`, told: `Statement ${id}: ${fullText(one)}`, body: [known, ...account(one), ...used] };
 }
 
 function flowsOf(name, here, there) {
@@ -120,7 +134,7 @@ function stateOf(name) {
   if (unreached.has(name)) return "not reached";
   const report = reports.get(name);
   if (!report) return "not asked";
-  return report.findings.length || !report.class_matches || !report.in_force ? "drifted" : "as it must be";
+  return report.state;
 }
 
 function nodeView(name) {
@@ -141,6 +155,7 @@ function nodeView(name) {
       ["In force", report ? (report.in_force ? "yes" : "no") : ""],
     ),
     ...(report ? report.findings.map(finding) : []),
+    report && report.more_findings ? el("p", null, `And ${many(report.more_findings, "more finding")}.`) : null,
   ];
   return { title: `Node ${name}`, told: `Node ${name}: ${stateOf(name)}`, body };
 }
