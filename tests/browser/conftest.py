@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Generator, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from netpolicy.report.audit.page import as_html
-from tests.browser.trees import Tree, audit
+from tests.browser.trees import Tree
 
 ARGUMENTS = (
     "--headless=new",
@@ -27,6 +28,7 @@ ARGUMENTS = (
     "--host-resolver-rules=MAP * ~NOTFOUND",  # no name leads anywhere, whatever a page asks for
     "--window-size=1440,1000",
 )
+TIMES = count(1)
 LOGS = {"browser": "ALL", "performance": "ALL"}
 
 
@@ -57,8 +59,8 @@ class Page:
         self.file = file
 
     def open(self, fragment: str = "") -> None:
-        self.driver.get("about:blank")  # else a new fragment alone loads nothing
-        self.driver.get(self.file.as_uri() + fragment)
+        # Where the fragment alone is new, a browser loads nothing.
+        self.driver.get(f"{self.file.as_uri()}?{next(TIMES)}{fragment}")
 
     def one(self, selector: str) -> WebElement:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
@@ -115,21 +117,36 @@ def requests(driver: Chrome) -> set[str]:
     """The addresses that the browser asked for since it was last asked, but for the file itself."""
     told = [json.loads(entry["message"])["message"] for entry in log(driver, "performance")]
     asked = {one["params"]["request"]["url"] for one in told if one["method"] == "Network.requestWillBeSent"}
-    return {url.partition("#")[0] for url in asked}
+    return {url.partition("?")[0] for url in asked}
 
 
 Opened = Callable[..., Page]
 
 
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Tree], Path]:
+    """Writes the page of a document, once for each."""
+    folder = tmp_path_factory.mktemp("pages")
+    kept: list[tuple[Tree, Path]] = []
+
+    def write(tree: Tree) -> Path:
+        for known, file in kept:
+            if known is tree:
+                return file
+        kept.append((tree, folder / f"audit-{len(kept)}.html"))
+        kept[-1][1].write_text(as_html(tree), encoding="utf-8")
+        return kept[-1][1]
+
+    return write
+
+
 @pytest.fixture
-def opened(chromium: Chrome, tmp_path: Path) -> Generator[Opened, None, None]:
+def opened(chromium: Chrome, written: Callable[[Tree], Path]) -> Generator[Opened, None, None]:
     """Opens the page of a document; whatever a test does, the console stays empty and only the file is loaded."""
     pages: list[Page] = []
 
-    def open_page(tree: Tree | None = None, fragment: str = "") -> Page:
-        file = tmp_path / f"audit-{len(pages)}.html"
-        file.write_text(as_html(tree if tree is not None else audit()), encoding="utf-8")
-        page = Page(chromium, file)
+    def open_page(tree: Tree, fragment: str = "") -> Page:
+        page = Page(chromium, written(tree))
         page.emulate()
         pages.append(page)
         page.open(fragment)

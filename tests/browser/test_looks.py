@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from tests.browser.conftest import Opened
-from tests.browser.trees import audit
+from tests.browser.trees import TREE, audit
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -48,7 +48,7 @@ return [seen, [...new Set(found)]];
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_enough_contrast(opened: Opened, scheme: str) -> None:
-    page = opened(audit(), "#cell=role3/role8")
+    page = opened(TREE, "#cell=role3/role8")
     page.emulate(scheme=scheme)
     page.run("for (const one of document.querySelectorAll('details')) one.open = true")
     page.click("button.fold")
@@ -77,14 +77,14 @@ def test_names_and_reasons_stay_text(opened: Opened) -> None:
 
 
 def test_paper_has_the_tables_whole_and_nothing_to_click(opened: Opened) -> None:
-    page = opened(audit(), "#cell=role3/role8")
+    page = opened(TREE, "#cell=role3/role8")
     page.one("#matrix-table-filter").send_keys("role3")
     page.emulate(media="print")
     for selector in ("#panel", "nav", ".tools", "#node-list", "button.fold"):
         assert not any(one.is_displayed() for one in page.all(selector)), selector
     for selector in ("#exposed-table", "#heatmap", "#register-table", "#promises-table", "#exceptions-table"):
         assert page.one(selector).is_displayed(), selector
-    assert len(page.lines("#matrix-table")) == len(audit()["matrix"])
+    assert len(page.lines("#matrix-table")) == len(TREE["matrix"])
     assert page.run("return getComputedStyle(document.body).paddingRight") == "0px"
     page.driver.set_window_size(1050, 800)  # the width of the paper: nothing stands out of it
     wide = "return [...document.querySelectorAll('table')].filter((t) => t.scrollWidth > innerWidth).map((t) => t.id)"
@@ -93,7 +93,7 @@ def test_paper_has_the_tables_whole_and_nothing_to_click(opened: Opened) -> None
 
 
 def test_narrow_window_scrolls_tables_and_not_the_page(opened: Opened) -> None:
-    page = opened()
+    page = opened(TREE)
     page.driver.set_window_size(700, 900)
     page.click('[id="cell=role3/role8"]')
     assert page.run("return document.documentElement.scrollWidth <= innerWidth")
@@ -102,7 +102,7 @@ def test_narrow_window_scrolls_tables_and_not_the_page(opened: Opened) -> None:
 
 
 def test_headings_and_tables_are_marked_up(opened: Opened) -> None:
-    page = opened(audit(), "#cell=role3/role8")
+    page = opened(TREE, "#cell=role3/role8")
     assert page.run("return document.querySelectorAll('th:not([scope])').length") == 0
     assert (
         page.run("return [...document.querySelectorAll('input, select')].filter((i) => !i.labels.length).length") == 0

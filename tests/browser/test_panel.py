@@ -4,11 +4,10 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser.conftest import Opened, Page
-from tests.browser.trees import audit
+from tests.browser.trees import TREE
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-TREE = audit()
 FIRST = TREE["register"][0]["id"]
 
 

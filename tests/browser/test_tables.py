@@ -5,11 +5,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from tests.browser.conftest import Opened, Page
-from tests.browser.trees import audit
+from tests.browser.trees import TREE, audit
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-TREE = audit()
 
 
 def statements(page: Page) -> list[str]:

@@ -277,3 +277,7 @@ def _node(number: int, name: str, named: Sequence[str]) -> Tree:
     role = named[(number + 1) % len(named)]
     address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
     return {"name": name, "class": digest(role), "roles": [role], "addresses": [address]}
+
+
+TREE = audit()
+"""What most tests look at."""
