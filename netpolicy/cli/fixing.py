@@ -130,7 +130,7 @@ def _over(texts: Mapping[str, str]) -> Reader:
 def _show(mended: Mapping[str, Fix]) -> int:
     for name, one in sorted(mended.items()):
         lines = unified_diff(one.before.text.splitlines(), one.after.splitlines(), name, name, lineterm="")
-        print("\n".join(lines))
+        print("\n".join(lines), flush=True)  # before what follows on stderr
     print(_said(mended, "would go"), file=sys.stderr)
     return WRONG if mended else FINE
 

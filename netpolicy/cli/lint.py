@@ -1,7 +1,7 @@
 """Checks a cluster and its policy: language, names, addresses, every promise (never, expect, require …), hygiene.
 
 It looks for what is open to the world, for statements that shadow others, and for what nobody answers for.
-A finding is suppressed by a comment, `# netpolicy: ignore[NP506] until 2027-06-30 "why"`; what was there before by a
+A finding is suppressed by a comment, `# netpolicy: ignore[NP401] until 2027-06-30 "why"`; what was there before by a
 baseline. With `--fix` what is needless goes, where that is proved to change nothing for any packet.
 """
 
