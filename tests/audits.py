@@ -80,7 +80,7 @@ def _parts(value: Any) -> Iterator[Tree]:
 
 def report(node: str, digest: str, *, cluster: str = "small", drifted: bool = False, hits: Any = None) -> Report:
     """What a node printed, as `netpolicy drift --hits --format json` writes it."""
-    finding = {
+    finding: Tree = {
         "code": "NP801",
         "severity": "error",
         "message": "rule 6 is missing",

@@ -123,18 +123,25 @@ class MissingError(Exception):
 
 
 def _rendered(tree: Mapping[str, Any], name: str) -> str:
-    from importlib import import_module
+    """The report in one format; only HTML needs a library of its own."""
+    if name == "json":
+        from netpolicy.report.audit.jsontext import as_json
 
-    modules = {"markdown": "markdown", "json": "jsontext", "csv": "csvtext", "html": "page"}
+        return as_json(tree)
+    if name == "csv":
+        from netpolicy.report.audit.csvtext import as_csv
+
+        return as_csv(tree)
+    if name == "markdown":
+        from netpolicy.report.audit.markdown import as_markdown
+
+        return as_markdown(tree)
     try:
-        module = import_module(f"netpolicy.report.audit.{modules[name]}")
+        from netpolicy.report.audit.page import as_html
     except ModuleNotFoundError as missing:
-        if missing.name in (None, "netpolicy.report.audit.page") or str(missing.name).startswith("netpolicy."):
-            raise
-        raise MissingError(
-            f"the format {name} needs `{missing.name}`", "install it with `pip install 'netpolicy[report]'`"
-        ) from None
-    return str(getattr(module, f"as_{name}")(tree))
+        hint = "install it with `pip install 'netpolicy[report]'`"
+        raise MissingError(f"the format html needs `{missing.name}`", hint) from None
+    return as_html(tree)
 
 
 def _said(options: argparse.Namespace, tree: Mapping[str, Any]) -> str:
@@ -155,8 +162,8 @@ def _warn_of_nodes(nodes: Mapping[str, Any]) -> None:
 
     for count, words in (
         (nodes["drifted"], "drifted"),
-        (nodes["another_build"], "holds another build"),
-        (len(nodes["not_reached"]), "gave no report that counts"),
+        (nodes["another_build"], "with another build"),
+        (len(nodes["not_reached"]), "without a report that counts"),
     ):
         if count:
             print(f"warning: {many(count, 'node')} {words}", file=sys.stderr)

@@ -33,7 +33,6 @@ from netpolicy.targets import Options
 from netpolicy.verify.diff.compare import diff
 from netpolicy.verify.emitted import Emitted
 
-
 _UNREADABLE = ("NP901", "NP902", "NP903")
 
 
@@ -132,7 +131,7 @@ def _reports(options: argparse.Namespace) -> tuple[Report, ...] | None:
         return reports(options.nodes)
     except ReportsError as failure:
         hint = "name the folder of what `netpolicy drift --hits --format json` printed, a file a node"
-        raise OperandError(UNUSABLE, error("NP905", str(failure), hint=hint)) from None
+        raise OperandError(UNUSABLE, error("NP901", str(failure), hint=hint)) from None
 
 
 # What it is compared with.

@@ -322,7 +322,7 @@ def test_rules_that_are_not_what_the_policy_means(run: Run, monkeypatch: pytest.
     ("arguments", "words"),
     [
         (("none.yaml",), "NP901"),
-        (("cluster.yaml", "--nodes", "none"), "`none` cannot be read"),
+        (("cluster.yaml", "--nodes", "none"), "error[NP901]: `none` cannot be read"),
         (("cluster.yaml", "--needed", "none.netpol"), "NP906"),
         (("cluster.yaml", "--since", "HEAD"), "NP905"),
         (("cluster.yaml", "--sign", "key"), "`--sign` signs the manifest of a pack"),
