@@ -40,7 +40,8 @@ class Diagnostic:
     """One finding. `message` is one lower-case line with input in backticks; `hint` says what to do.
 
     `subject` is the meaning that it is about (`world -> mysql : tcp 3306`), by which a baseline knows it wherever it
-    stands; empty where the message itself says it.
+    stands; empty where the message itself says it. What stands at the main place of a `removable` one may go, where
+    that is proved to change nothing.
     """
 
     code: str
@@ -50,6 +51,7 @@ class Diagnostic:
     severity: Severity = Severity.ERROR
     notes: tuple[str, ...] = ()
     subject: str = ""
+    removable: bool = False
 
     @property
     def span(self) -> Span | None:

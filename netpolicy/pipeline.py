@@ -145,6 +145,11 @@ class Pipeline:
         found = [*self._cluster[1], *self._files[1], *self._policy[1]]
         return None if has_errors(found) else self._policy[0]
 
+    @property
+    def shipped(self) -> tuple[Source, ...]:
+        """The inputs that come with the product."""
+        return tuple(self._shipped)
+
     @cached_property
     def plans(self) -> tuple[Plan, ...]:
         return plan(self.policy, apart=self.options.inline_sets) if self.policy is not None else ()

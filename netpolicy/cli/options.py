@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
+CONFIG, SHARED_CONFIG = "netpolicy.toml", "pyproject.toml"
+
 
 def day_of(text: str) -> date:
     """A day given on the command line, YEAR-MONTH-DAY."""
@@ -33,6 +35,16 @@ def add_day(parser: argparse.ArgumentParser) -> None:
         "--as-of", type=day_of, default=None, metavar="DATE", help="judge expiry on this day (UTC; default: today)"
     )
     parser.add_argument("--omit-expired", action="store_true", help="leave expired allows out instead of refusing them")
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Adds the options about the configuration."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help=f"the configuration (default: `{CONFIG}`, else `{SHARED_CONFIG}`; here or in a folder above)",
+    )
+    parser.add_argument("--no-config", action="store_true", help="use no configuration")
 
 
 def wrong_clouds(names: Sequence[str]) -> tuple[str, str] | None:

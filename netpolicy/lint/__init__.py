@@ -22,7 +22,11 @@ from netpolicy.policy.params import Params
 from netpolicy.policy.services import Services
 from netpolicy.registry import modules
 from netpolicy.source import Source, Span
+from netpolicy.verify.exposure import Exposed, Exposure, exposure
 from netpolicy.verify.needless import Needless, needless
+
+_SHOWN = 4
+"""Statements that are shown beside a finding."""
 
 Range = tuple[int, int, int]
 """Protocol, first and last port."""
@@ -68,6 +72,7 @@ class Context:
     plans: tuple[Plan, ...] = ()
     day: date = date.min
     _needless: list[Needless] = field(default_factory=list, compare=False, repr=False)
+    _exposure: list[Exposure] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def cluster(self) -> Cluster:
@@ -96,6 +101,12 @@ class Context:
                 said.setdefault(one.id, []).append(one)
             self._needless.append(needless(self.policy, [each for each in said.values() if each], self._judged))
         return self._needless[0]
+
+    def exposure(self) -> Exposure:
+        """What strangers reach, found once."""
+        if not self._exposure:
+            self._exposure.append(exposure(self.policy, self.plans))
+        return self._exposure[0]
 
     def _judged(self, one: Statement) -> bool:
         return one.span is not None and one.span.source not in self.shipped
@@ -134,13 +145,23 @@ class LintRule:
     strict: Severity | None = None
     standards: tuple[str, ...] = ()
 
-    def finding(self, message: str, *places: Span | Label | None, hint: str = "", about: str = "") -> Diagnostic:
+    def finding(
+        self, message: str, *places: Span | Label | None, hint: str = "", about: str = "", removable: bool = False
+    ) -> Diagnostic:
         """A finding of this rule; a place of None (a value that no file holds) is left out.
 
         `about` is its meaning, whatever the message says and wherever it stands, such as the text of a statement.
+        What stands at the first place of a `removable` one may go, where that is proved to change nothing.
         """
         labels = tuple(one if isinstance(one, Label) else Label(one) for one in places if one is not None)
-        return Diagnostic(self.code, one_line(message), labels, one_line(hint), self.severity, subject=about)
+        told, done = one_line(message), one_line(hint)
+        return Diagnostic(self.code, told, labels, done, self.severity, subject=about, removable=removable)
+
+    def exposed(self, one: Exposed, told: str, hint: str) -> Diagnostic:
+        """A finding about what strangers reach, at the statements that let them in."""
+        spans = [each.span for each in one.statements if each.span is not None]
+        labels = [Label(span, "and this one" if number else "") for number, span in enumerate(spans[:_SHOWN])]
+        return self.finding(f"{told} is open to {one.degree.value} on {one.where}", *labels, hint=hint, about=one.about)
 
     def level(self, profile: Profile) -> Severity | None:
         """How much its findings weigh in a profile; None where that does not ask for it."""

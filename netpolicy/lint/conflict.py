@@ -50,7 +50,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
         labels = (Label(by.span, note) for by, note in zip(one.by[:_SHOWN], notes, strict=False) if by.span is not None)
         taken = "a deny takes" if count == 1 else f"{count} denies together take"
         message = f"this `allow` admits nothing in this cluster: {taken} all of it"
-        yield RULE.finding(message, one.statement.span, *labels, hint="narrow what is denied, or remove the allow")
+        hint = "narrow what is denied, or remove the allow"
+        yield RULE.finding(message, one.statement.span, *labels, hint=hint, about=one.statement.text, removable=True)
 
 
 RULE = LintRule("NP508", Severity.WARNING, PAGE, of_policy=check)

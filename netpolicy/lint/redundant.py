@@ -70,7 +70,8 @@ def _finding(one: Unneeded) -> Diagnostic:
     else:
         told = "this `allow` opens only what others open"
     message = f"{told} in this cluster{more}"
-    return RULE.finding(message, one.statement.span, *labels, hint="remove it, or say what only it should say")
+    hint = "remove it, or say what only it should say"
+    return RULE.finding(message, one.statement.span, *labels, hint=hint, about=one.statement.text, removable=True)
 
 
 def _note(by: Statement, count: int) -> str:

@@ -48,7 +48,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
             declared = _declares(statement)
             if declared is not None and declared[0] not in used:
                 (_, name), kind, span = declared
-                yield RULE.finding(f"{kind} `{name}` is not used", span, hint="name it in a statement, or remove it")
+                hint, about = "name it in a statement, or remove it", f"{kind} {name}"
+                yield RULE.finding(f"{kind} `{name}` is not used", span, hint=hint, about=about, removable=True)
 
 
 def _declares(statement: s.Statement) -> tuple[Key, str, Span] | None:

@@ -1,4 +1,4 @@
-"""Suppressions as comments of a policy or a cluster file: `# netpolicy: ignore[NP506] until 2027-06-30 "reason"`.
+"""Suppressions as comments of a policy or a cluster file: `# netpolicy: ignore[NP401] until 2027-06-30 "reason"`.
 
 One that stands behind something covers its line; one on a line of its own covers the statement, or the block, below.
 """
@@ -20,7 +20,7 @@ from netpolicy.lint import inside
 from netpolicy.pages import codes
 from netpolicy.source import Source, Span
 
-FORM = '`# netpolicy: ignore[NP506] until 2027-06-30 "why"`'
+FORM = '`# netpolicy: ignore[NP401] until 2027-06-30 "why"`'
 MARK = "netpolicy:"
 _SAID = re.compile(r"#+[ \t]*netpolicy[ \t]*:", re.IGNORECASE)
 _WHOLE = re.compile(

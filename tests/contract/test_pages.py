@@ -50,6 +50,8 @@ OF_FILES = (
     "NP904",
     "NP905",
     "NP906",
+    "NP907",
+    "NP530",
 )  # examples of output and of commands: nothing to read
 OF_SOCKETS = ("NP730", "NP731", "NP732")  # a policy and the sockets of the first node that it names
 OF_NODES = re.compile(r"NP7[01][0-9]")  # a cluster, and the state of its first node, or of one that nobody knows
