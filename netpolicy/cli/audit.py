@@ -21,11 +21,12 @@ EXAMPLES = (
     "netpolicy audit cluster.yaml --output audit.md",
     "netpolicy audit cluster.yaml --format csv",
 )
+PROFILES = ("minimal", "standard", "production")
 FORMATS = ("markdown", "json", "csv", "html")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    from netpolicy.cli.options import add_day
+    from netpolicy.cli.options import add_config, add_day
     from netpolicy.cli.reporting import add_reports
 
     parser.add_argument("cluster", metavar="CLUSTER.yaml", help="the cluster file; it names its policy")
@@ -40,6 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_reports(parser, FORMATS, "markdown")
     parser.add_argument("--pack", metavar="DIR", help="write all formats and a manifest of digests into this folder")
     parser.add_argument("--sign", metavar="KEY", help="sign the manifest of the pack with this private key of ssh")
+    parser.add_argument("--profile", choices=PROFILES, help="how much lint asks (default: standard)")
+    add_config(parser)
     add_day(parser)
 
 
@@ -54,13 +57,11 @@ def run(options: argparse.Namespace) -> int:
     if wrong := _wrong_choices(options):
         return _unusable(*wrong)
     try:
-        audit, found, status = facts(options)
+        audit, found = facts(options)
     except OperandError as failure:
         tell(failure.found, options)
         return failure.status
     tell(found, options)
-    if audit is None:
-        return status
     tree = document(audit)
     status = _written(tree, options)
     if tree["nodes"] is not None and not options.quiet:
@@ -87,7 +88,7 @@ def _unusable(message: str, hint: str) -> int:
 
 def _written(tree: Mapping[str, Any], options: argparse.Namespace) -> int:
     """Writes what is asked for, each format made once; answers the exit status of that alone."""
-    from netpolicy.cli import UNUSABLE
+    from netpolicy.cli import FINE, UNUSABLE
     from netpolicy.cli.folder import OutputError
     from netpolicy.cli.packing import FILES, pack
     from netpolicy.cli.reporting import write_reports
@@ -107,7 +108,7 @@ def _written(tree: Mapping[str, Any], options: argparse.Namespace) -> int:
             pack(options.pack, {name: text(name) for name in FILES}, tree, options.sign or "")
         if not options.output and not options.pack:
             print(text(options.format), end="")
-        elif not options.quiet:
+        elif not options.quiet and status == FINE:
             print(_said(options, tree))
     except MissingError as missing:
         return _unusable(*missing.args)
@@ -122,18 +123,25 @@ class MissingError(Exception):
 
 
 def _rendered(tree: Mapping[str, Any], name: str) -> str:
-    from importlib import import_module
+    """The report in one format; only HTML needs a library of its own."""
+    if name == "json":
+        from netpolicy.report.audit.jsontext import as_json
 
-    modules = {"markdown": "markdown", "json": "jsontext", "csv": "csvtext", "html": "page"}
+        return as_json(tree)
+    if name == "csv":
+        from netpolicy.report.audit.csvtext import as_csv
+
+        return as_csv(tree)
+    if name == "markdown":
+        from netpolicy.report.audit.markdown import as_markdown
+
+        return as_markdown(tree)
     try:
-        module = import_module(f"netpolicy.report.audit.{modules[name]}")
+        from netpolicy.report.audit.page import as_html
     except ModuleNotFoundError as missing:
-        if missing.name in (None, "netpolicy.report.audit.page") or str(missing.name).startswith("netpolicy."):
-            raise
-        raise MissingError(
-            f"the format {name} needs `{missing.name}`", "install it with `pip install 'netpolicy[report]'`"
-        ) from None
-    return str(getattr(module, f"as_{name}")(tree))
+        hint = "install it with `pip install 'netpolicy[report]'`"
+        raise MissingError(f"the format html needs `{missing.name}`", hint) from None
+    return as_html(tree)
 
 
 def _said(options: argparse.Namespace, tree: Mapping[str, Any]) -> str:
@@ -154,8 +162,8 @@ def _warn_of_nodes(nodes: Mapping[str, Any]) -> None:
 
     for count, words in (
         (nodes["drifted"], "drifted"),
-        (nodes["another_build"], "holds another build"),
-        (len(nodes["not_reached"]), "gave no report that counts"),
+        (nodes["another_build"], "with another build"),
+        (len(nodes["not_reached"]), "without a report that counts"),
     ):
         if count:
             print(f"warning: {many(count, 'node')} {words}", file=sys.stderr)

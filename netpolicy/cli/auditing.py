@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from netpolicy.cli import UNUSABLE, WRONG
 from netpolicy.cli.audited import Audited
 from netpolicy.cli.blame import Blame, revision
 from netpolicy.cli.build import BASELINE
+from netpolicy.cli.config import Config, ConfigError, config
 from netpolicy.cli.files import read
 from netpolicy.cli.operand import OperandError, WithPolicy, beside
 from netpolicy.cli.options import today
@@ -19,6 +21,7 @@ from netpolicy.cli.tell import why_unreadable
 from netpolicy.data import folder
 from netpolicy.diagnostic import Diagnostic, error, has_errors
 from netpolicy.dsl.syntax import Verb
+from netpolicy.lint import Profile
 from netpolicy.pipeline import InputError, Pipeline
 from netpolicy.policy.load import Place, Reader, Unreadable
 from netpolicy.policy.model import Policy
@@ -29,6 +32,8 @@ from netpolicy.source import Source
 from netpolicy.targets import Options
 from netpolicy.verify.diff.compare import diff
 from netpolicy.verify.emitted import Emitted
+
+_UNREADABLE = ("NP901", "NP902", "NP903")
 
 
 class Reading:
@@ -49,22 +54,26 @@ class Reading:
         return [source.name for source, shipped in self.read_so_far if not shipped]
 
 
-def facts(options: argparse.Namespace) -> tuple[Audit | None, list[Diagnostic], int]:
-    """The facts, what there is to tell beside them, and the exit status of that; no facts where they cannot be had.
-
-    An OperandError says why what the cluster is compared with cannot be.
-    """
+def facts(options: argparse.Namespace) -> tuple[Audit, list[Diagnostic]]:
+    """The facts, and what there is to tell beside them; an OperandError says why they cannot be had."""
+    used = _configured(options)
     reading = Reading()
-    day = options.as_of or today()
-    choices = Options(inline_sets=options.sets == "inline")
-    pipeline = Pipeline(options.cluster, reading, day, omit_expired=options.omit_expired, options=choices)
+    pipeline = Pipeline(
+        options.cluster,
+        reading,
+        options.as_of or today(),
+        omit_expired=options.omit_expired,
+        options=Options(inline_sets=options.sets == "inline"),
+        profile=Profile(options.profile) if options.profile else used.profile,
+        waivers=used.waivers,
+    )
     try:
         linted = pipeline.linted
     except InputError as failure:
-        return None, [why_unreadable(failure)], UNUSABLE
+        raise OperandError(UNUSABLE, why_unreadable(failure)) from None
     policy = pipeline.policy
     if policy is None:
-        return None, list(linted.findings), WRONG
+        raise OperandError(WRONG, *linted.findings)
     told = _reports(options)
     blame = Blame([one for one in reading.read_so_far if one[0].name != options.cluster])
     compared = bool(options.since or options.needed)
@@ -74,9 +83,9 @@ def facts(options: argparse.Namespace) -> tuple[Audit | None, list[Diagnostic], 
     audit = Audit(
         policy=policy,
         files=pipeline.files,
-        plans=pipeline.plans,
-        day=day,
-        inputs=tuple((source.name, source.digest) for source in pipeline.sources),
+        day=pipeline.day,
+        profile=pipeline.profile.value,
+        inputs=tuple(_inputs(pipeline, used)),
         compiled=one.compiled,
         asked=one.asked,
         proof=one.proof,
@@ -92,7 +101,22 @@ def facts(options: argparse.Namespace) -> tuple[Audit | None, list[Diagnostic], 
     )
     if compared and not has_errors(one.found):
         audit = _compared(audit, one.emitted(), options)
-    return audit, [*pipeline.told, *one.found], 0
+    return audit, [*pipeline.told, *one.found]
+
+
+def _configured(options: argparse.Namespace) -> Config:
+    try:
+        return config(options)
+    except ConfigError as failure:
+        raise OperandError(UNUSABLE, *failure.found) from None
+
+
+def _inputs(pipeline: Pipeline, used: Config) -> Iterator[tuple[str, str]]:
+    """Every file that was read, and its digest; the configuration says what is suppressed."""
+    yield from ((source.name, source.digest) for source in pipeline.sources)
+    source = read(Place(used.path, shipped=False)) if used.path else None
+    if isinstance(source, Source):
+        yield source.name, source.digest
 
 
 def _is_promise(one: Diagnostic) -> bool:
@@ -107,7 +131,7 @@ def _reports(options: argparse.Namespace) -> tuple[Report, ...] | None:
         return reports(options.nodes)
     except ReportsError as failure:
         hint = "name the folder of what `netpolicy drift --hits --format json` printed, a file a node"
-        raise OperandError(UNUSABLE, error("NP905", str(failure), hint=hint)) from None
+        raise OperandError(UNUSABLE, error("NP901", str(failure), hint=hint)) from None
 
 
 # What it is compared with.
@@ -147,7 +171,8 @@ def _compiled(pipeline: Pipeline, about: str) -> tuple[Policy, Emitted]:
     except InputError as failure:
         raise fail(UNUSABLE, why_unreadable(failure)) from None
     if policy is None:
-        raise fail(WRONG, *(one for one in pipeline.faults if has_errors([one])))
+        found = [one for one in pipeline.faults if has_errors([one])]
+        raise fail(UNUSABLE if any(one.code in _UNREADABLE for one in found) else WRONG, *found)
     emitted, limits = of_pipeline(pipeline)
     if emitted is None:
         raise fail(WRONG, *limits)

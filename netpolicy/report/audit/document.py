@@ -86,6 +86,7 @@ def _head(audit: Audit) -> dict[str, Any]:
         "kind": KIND,
         "inputs": [{"path": path, "sha256": digest} for path, digest in sorted(audit.inputs)],
         "as_of": audit.day.isoformat(),
+        "profile": audit.profile,
         "revision": None if revision is None else {"commit": revision.commit, "dirty": revision.dirty},
         "cluster": {
             "name": cluster.name,

@@ -49,8 +49,8 @@ def _counts(tree: Tree) -> Iterator[str]:
     failing = sum(one["result"] != "holds" for one in tree["demands"])
     high = sum(one["risk"] == "high" for one in register)
     found = [
-        (broken, f"of {many(len(tree['promises']), 'promise')} broken: **{broken:,}**"),
-        (failing, f"of {many(len(tree['demands']), 'demand')} on the cluster not met: {failing:,}"),
+        (broken, f"{many(broken, 'promise')} of {len(tree['promises']):,} **broken**"),
+        (failing, f"{many(failing, 'demand')} on the cluster of {len(tree['demands']):,} not met"),
         (len(tree["exposed"]), f"{many(len(tree['exposed']), 'service')} open to somebody outside"),
         (high, f"{many(high, 'rule')} of {len(register):,} with a high risk"),
         *_of_rules(exceptions),

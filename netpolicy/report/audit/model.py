@@ -9,7 +9,6 @@ from typing import Any
 
 from netpolicy.diagnostic import Diagnostic
 from netpolicy.dsl.syntax import PolicyFile
-from netpolicy.flow.model import Plan
 from netpolicy.policy.model import Policy
 from netpolicy.report.audit.compiled import Compiled
 from netpolicy.report.audit.witness import Asked
@@ -102,8 +101,8 @@ class Audit:
 
     policy: Policy
     files: tuple[PolicyFile, ...]
-    plans: tuple[Plan, ...]
     day: date
+    profile: str
     inputs: tuple[tuple[str, str], ...]
     compiled: Compiled = field(compare=False)
     asked: tuple[Asked, ...]

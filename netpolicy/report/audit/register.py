@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,7 @@ from netpolicy.report.audit.model import Audit
 from netpolicy.report.audit.nodes import Sum
 from netpolicy.report.audit.promises import file_and_line
 from netpolicy.report.audit.risk import WEAK_TAGS, Risk, of_statement
-from netpolicy.source import Span
+from netpolicy.source import Source, Span
 
 _STATES = {
     "NP503": "overlapping ranges",
@@ -96,7 +97,7 @@ class Register:
             **self._compiled(name),
             "groups": list(self._groups(name)),
             "hits": self._hits(name),
-            "suppressions": [],
+            "suppressions": self._suppressed.get(one.span, []) if one.span is not None else [],
         }
 
     # What is said of it.
@@ -113,7 +114,7 @@ class Register:
             (any(not one.who or not one.whom for one in entry.ways), "nobody is meant"),
             (self._is_uncommitted(entry), "uncommitted"),
         ]
-        codes = {code for one in entry.ways for code in self._codes.get(one.span, ())}
+        codes = {code for one in entry.ways if one.span is not None for code in self._codes.get(one.span, ())}
         return [word for holds, word in found if holds] + [_STATES[code] for code in sorted(codes) if code in _STATES]
 
     def risk(self, entry: Entry) -> Risk:
@@ -148,15 +149,40 @@ class Register:
         return {}
 
     @cached_property
-    def _codes(self) -> dict[Span | None, set[str]]:
-        """Codes of findings by the statement whose place is their first, or holds it."""
-        spans = {one.span for entry in self.entries.values() for one in entry.ways if one.span is not None}
-        found: dict[Span | None, set[str]] = {}
+    def _codes(self) -> dict[Span, set[str]]:
+        """Codes of findings by the statement that they stand at, or in."""
+        found: dict[Span, set[str]] = {}
         for one in self.audit.findings:
-            place = one.span
-            for span in spans if place is not None else ():
-                if place is not None and place.source is span.source and span.start <= place.start < span.end:
-                    found.setdefault(span, set()).add(one.code)
+            if (span := self._holding(one.span)) is not None:
+                found.setdefault(span, set()).add(one.code)
+        return found
+
+    @cached_property
+    def _suppressed(self) -> dict[Span, list[int]]:
+        """Numbers of the suppressions by the statement at which they hide something, or would."""
+        found: dict[Span, list[int]] = {}
+        for number, one in enumerate(self.audit.ignored):
+            at = {self._holding(place) for place in (one.waiver.scope, *(each.span for each in one.hides))}
+            for span in at - {None}:
+                assert span is not None
+                found.setdefault(span, []).append(number)
+        return found
+
+    def _holding(self, place: Span | None) -> Span | None:
+        """The statement in which a place begins."""
+        if place is None:
+            return None
+        spans = self._starts.get(place.source, [])
+        at = bisect_right(spans, place.start, key=lambda one: one.start) - 1
+        return spans[at] if at >= 0 and place.start < spans[at].end else None
+
+    @cached_property
+    def _starts(self) -> dict[Source, list[Span]]:
+        """The places of statements in each file, in order."""
+        spans = {one.span for entry in self.entries.values() for one in entry.ways if one.span is not None}
+        found: dict[Source, list[Span]] = {}
+        for span in sorted(spans, key=lambda one: one.start):
+            found.setdefault(span.source, []).append(span)
         return found
 
     def _is_uncommitted(self, entry: Entry) -> bool:
