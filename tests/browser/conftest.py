@@ -142,11 +142,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Tree], Path]:
 
 @pytest.fixture
 def opened(chromium: Chrome, written: Callable[[Tree], Path]) -> Generator[Opened, None, None]:
-    """Opens the page of a document; whatever a test does, the console stays empty and only the file is loaded."""
+    """Opens a page, or that of a document; the console stays empty, and only the file is loaded."""
     pages: list[Page] = []
 
-    def open_page(tree: Tree, fragment: str = "") -> Page:
-        page = Page(chromium, written(tree))
+    def open_page(what: Tree | Path, fragment: str = "") -> Page:
+        page = Page(chromium, what if isinstance(what, Path) else written(what))
         page.emulate()
         pages.append(page)
         page.open(fragment)

@@ -91,15 +91,16 @@ def test_address_opens_what_it_names(opened: Opened, fragment: str, title: str |
         assert page.panel() is None
 
 
-def test_address_of_a_square_brings_it_into_view(opened: Opened) -> None:
-    page = opened(TREE, "#cell=role12/role12")
+@pytest.mark.parametrize("fragment", ["cell=role12/role12", "role=role6"])
+def test_address_brings_what_it_names_into_view(opened: Opened, fragment: str) -> None:
+    page = opened(TREE, f"#{fragment}")
     top, bottom, height = page.run(
-        "const box = document.querySelector('.cell.chosen').getBoundingClientRect();"
+        "const box = document.querySelector('.cell.chosen, .dot.chosen').getBoundingClientRect();"
         "return [box.top, box.bottom, innerHeight]"
     )
     assert 0 <= top < bottom <= height
     page.press(Keys.ESCAPE)
-    assert focused(page) == "cell=role12/role12"
+    assert focused(page) == fragment
 
 
 def test_keyboard_alone_reaches_a_square_and_what_it_opens(opened: Opened) -> None:

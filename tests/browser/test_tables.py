@@ -67,6 +67,7 @@ def test_unfolded_line_goes_with_its_own(opened: Opened) -> None:
     page.click(f'tr[data-id="{last["id"]}"] button.fold')
     page.one("#register-table-filter").send_keys(TREE["register"][0]["id"])
     assert statements(page) == [TREE["register"][0]["id"]]
+    assert not page.one("#register-table tr.details").is_displayed()
     page.one("#register-table-filter").clear()
     page.click("#register-table thead th:nth-child(2) button")
     assert page.all("#register-table tr.details") == []

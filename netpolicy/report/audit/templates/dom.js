@@ -68,7 +68,7 @@ function first(most, list, draw) {
 
 function finding(one) {
   const where = one.place ? [" ", el("span", { class: "place" }, one.place)] : [];
-  const hint = one.hint ? [el("span", { class: "hint" }, marked(one.hint))] : [];
+  const hint = [one.consequence, one.hint].filter(Boolean).map((more) => el("span", { class: "hint" }, marked(more)));
   return el("div", { class: "finding" }, code(one.code), " ", el("span", { class: "sev" }, one.severity), " ", ...marked(one.message), ...where, ...hint);
 }
 
