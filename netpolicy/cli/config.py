@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def config(options: argparse.Namespace) -> Config:
                 source = read(Place(os.path.relpath(path), shipped=False))
                 if isinstance(source, Unreadable):
                     raise ConfigError([error(source.code, source.why, hint=source.hint)])
-                if name == CONFIG or "[tool.netpolicy" in source.text:
+                if name == CONFIG or ("netpolicy" in source.text and _of_tool(_parsed(source)) is not None):
                     return _of(source)
         if (folder / ".git").exists():
             break
@@ -76,13 +76,19 @@ def config(options: argparse.Namespace) -> Config:
 
 def _of(source: Source) -> Config:
     tree = _parsed(source)
-    if Path(source.name).name == SHARED_CONFIG:
-        tree = tree.get("tool", {}).get("netpolicy", {})
     reading = _Reading(source)
+    if Path(source.name).name == SHARED_CONFIG:
+        tree = reading.table({"tool.netpolicy": _of_tool(tree) or {}}, "tool.netpolicy")
     found = reading.config(tree)
     if reading.wrong:
         raise ConfigError(reading.wrong)
     return found
+
+
+def _of_tool(tree: Mapping[str, Any]) -> object:
+    """What a shared configuration says about this tool; None where it says nothing."""
+    tools = tree.get("tool")
+    return tools.get("netpolicy") if isinstance(tools, Mapping) else None
 
 
 def _parsed(source: Source) -> Mapping[str, Any]:
@@ -98,6 +104,10 @@ def _parsed(source: Source) -> Mapping[str, Any]:
         raise ConfigError(
             [error("NP907", f"this is not TOML: {why[:1].lower()}{why[1:]}", span, hint="mend it")]
         ) from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
+        raise ConfigError(
+            [error("NP907", f"`{source.name}` holds what no configuration needs", hint="mend it")]
+        ) from None
 
 
 @dataclass
@@ -109,7 +119,7 @@ class _Reading:
 
     def config(self, tree: Mapping[str, Any]) -> Config:
         self._known(tree, KEYS, "")
-        lint = self._table(tree, "lint")
+        lint = self.table(tree, "lint")
         self._known(lint, OF_LINT, "lint.")
         profile = self._choice(tree, "profile", [one.value for one in Profile], Profile.STANDARD.value)
         return Config(
@@ -134,7 +144,8 @@ class _Reading:
                 hint = did_you_mean(key, keys) or f"one of {', '.join(keys)}"
                 self.fail(key, f"unknown key `{prefix}{key}`", hint)
 
-    def _table(self, tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    def table(self, tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        """The table of a key, which is empty where there is none or something else."""
         value = tree.get(key, {})
         if isinstance(value, Mapping):
             return value
@@ -197,6 +208,8 @@ class _Reading:
     def _waiver(self, tree: Mapping[str, Any], span: Span | None) -> Waiver:
         self._known(tree, OF_IGNORE, "ignore.")
         named, about, reason = self._texts(tree, "codes"), self._text(tree, "about"), self._text(tree, "reason").strip()
+        if "about" in tree and not about:
+            self.fail("about", "`about` is empty", "name what it is about, or leave it out to ignore all of the code")
         if not named:
             self.fail("ignore", "an `ignore` names no codes", 'such as `codes = ["NP506"]`')
         for code in named:
@@ -205,7 +218,7 @@ class _Reading:
         if not reason:
             self.fail("ignore", "an `ignore` has no reason", "say who decided it, and why")
         until = tree.get("until")
-        if not isinstance(until, date):
+        if not isinstance(until, date) or isinstance(until, datetime):
             self.fail("ignore", "an `ignore` has no last day", "such as `until = 2027-06-30`, without quotes")
             until = date.max
         return Waiver(tuple(named), until, reason, about=about, span=span)

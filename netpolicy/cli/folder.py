@@ -143,12 +143,12 @@ def _sync(fresh: Path) -> None:
 def write_file(name: str, text: str) -> None:
     """Writes a file whole or not at all; one that is there keeps its mode.
 
-    What is no plain file (a pipe, a terminal) is written to and stays.
+    What is no plain file (a pipe, a terminal) is written to and stays. Names of files that are no text are spelled out.
     """
     target = Path(name).absolute()
     try:
         if target.exists() and not target.is_file():
-            target.write_text(text, encoding="utf-8")
+            target.write_text(text, encoding="utf-8", errors="backslashreplace")
         else:
             _replace(target.resolve(), text)
     except OSError as failure:
@@ -195,7 +195,7 @@ def _replace(target: Path, text: str) -> None:
     try:
         if mode is not None:
             fresh.touch(mode & 0o600)  # never more open than the old one, not for an instant
-        fresh.write_text(text, encoding="utf-8")
+        fresh.write_text(text, encoding="utf-8", errors="backslashreplace")
         if mode is not None:
             fresh.chmod(mode)
         fresh.replace(target)

@@ -61,10 +61,9 @@ def run(options: argparse.Namespace) -> int:
         tell(failure.found, options)
         return UNUSABLE
     status = linting.fix() if options.fix or options.diff else FINE
-    if options.diff:
+    if options.diff and not linting.blocked:
         return status
-    lint = linting.lint()
     unusable = max(linting.write_baseline(), write_reports(options, linting.written))
     if not options.output:
         linting.show()
-    return max(unusable, status, UNUSABLE if linting.unreadable else FINE, WRONG if lint.failed else FINE)
+    return max(unusable, status, UNUSABLE if linting.unreadable else FINE, WRONG if linting.lint().failed else FINE)

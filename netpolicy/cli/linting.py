@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from pathlib import Path
 
 from netpolicy.cli import FINE, UNUSABLE
 from netpolicy.cli.config import Config, ConfigError, config
@@ -13,8 +15,8 @@ from netpolicy.cli.files import read
 from netpolicy.cli.options import today
 from netpolicy.cli.reporting import clashing
 from netpolicy.cli.tell import many, tell, why_unreadable
-from netpolicy.diagnostic import Severity, error
-from netpolicy.lint import Profile
+from netpolicy.diagnostic import Diagnostic, Severity, error
+from netpolicy.lint import Profile, rules
 from netpolicy.pipeline import InputError, Pipeline
 from netpolicy.policy.load import Place, Reader, Unreadable
 from netpolicy.policy.model import Policy
@@ -22,11 +24,16 @@ from netpolicy.report.lint import Lint, Looked, of_name
 from netpolicy.report.lint.text import outcome
 from netpolicy.source import Source
 from netpolicy.waivers import baseline
+from netpolicy.waivers.judge import UNUSED, used_elsewhere
 
 
 @dataclass
 class Linting:
-    """One run over some clusters. `known` is what the baseline lists, `base` its file."""
+    """One run over some clusters.
+
+    `known` is what the baseline lists, `base` its file, and `kept` what stands in the file to be written. It is
+    `blocked` where errors kept it from removing anything.
+    """
 
     options: argparse.Namespace
     config: Config
@@ -35,13 +42,17 @@ class Linting:
     day: date
     known: frozenset[baseline.Known] = frozenset()
     base: Source | None = None
+    kept: frozenset[baseline.Known] = frozenset()
     unreadable: bool = False
+    blocked: bool = False
     _lint: Lint | None = None
     _texts: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> Linting:
         """The run that the options and the configuration ask for; a ConfigError says why there is none."""
+        if options.diff and (options.report or options.output or options.write_baseline or options.format != "text"):
+            options.usage_error("--diff shows what would change and makes no report")
         used = config(options)
         for one in used.reports if not options.report else ():
             try:
@@ -53,9 +64,10 @@ class Linting:
         if clash := clashing(options):
             raise ConfigError([error("NP904", f"two reports go to `{clash}`", hint="give each a file of its own")])
         profile = Profile(options.profile) if options.profile else used.profile
-        clusters = tuple(options.clusters or used.clusters)
+        clusters = tuple(dict.fromkeys(options.clusters or used.clusters))
         run = cls(options, used, clusters, profile, options.as_of or today())
         run._read_baseline()
+        run._read_what_is_replaced()
         return run
 
     def _read_baseline(self) -> None:
@@ -72,6 +84,18 @@ class Linting:
         if wrong:
             raise ConfigError(wrong)
 
+    def _read_what_is_replaced(self) -> None:
+        """A baseline keeps its entries of other clusters; what is none is not written over."""
+        name = self.options.write_baseline
+        if name and Path(name).is_file():
+            source = read(Place(name, shipped=False))
+            if isinstance(source, Unreadable):
+                raise ConfigError([error(source.code, source.why, hint=source.hint)])
+            self.kept, wrong = baseline.read(source) if source.text.strip() else (frozenset(), [])
+            if wrong:
+                hint = "name another file, or remove this one"
+                raise ConfigError([replace(one, hint=hint) for one in wrong])
+
     def pipeline(self, path: str, reader: Reader = read) -> Pipeline:
         """The stages of a cluster, judged as this run judges."""
         return Pipeline(
@@ -87,8 +111,26 @@ class Linting:
         """What is found in every cluster."""
         if self._lint is None:
             bar = Severity(self.options.fail_on or self.config.fail_on)
-            self._lint = Lint(tuple(map(self._looked, self.clusters)), self.profile, self.day, bar)
+            looked = self._together([self._looked(path) for path in self.clusters])
+            self._lint = Lint(tuple(looked), self.profile, self.day, bar)
         return self._lint
+
+    def _together(self, looked: Sequence[Looked]) -> Iterator[Looked]:
+        """What only the clusters together show: what each suppression is for, and whom a baseline takes for another."""
+        used = used_elsewhere([each.ignored for each in looked])
+        first: dict[str, str] = {}
+        for each in looked:
+            found = [one for one in each.findings if one.code != UNUSED or _said(one) not in used]
+            other = first.setdefault(each.cluster, each.path)
+            if (self.base is not None or self.options.write_baseline) and each.cluster and other != each.path:
+                both = f"`{other}` and `{each.path}` are both the cluster `{each.cluster}`"
+                told = f"{both}; no baseline can tell them apart"
+                found.append(error("NP907", told, hint="give each a name of its own by `cluster:`"))
+            yield replace(each, findings=tuple(found))
+
+    def _asked(self, code: str) -> bool:
+        """Whether the profile asks for what a code is about."""
+        return next((rule.level(self.profile) is not None for rule in rules() if rule.code == code), True)
 
     def _looked(self, path: str) -> Looked:
         pipeline = self.pipeline(path)
@@ -100,7 +142,8 @@ class Linting:
         name = pipeline.cluster.name if pipeline.cluster is not None else ""
         standing, old = baseline.apart(linted.findings, name, self.known)
         if self.base is not None and pipeline.policy is not None:
-            standing += baseline.stale(self.known, name, old, self.base)
+            asked = [one for one in self.known if self._asked(one.code)]
+            standing += baseline.stale(asked, name, old, self.base)
         return Looked(
             path=path,
             cluster=name,
@@ -146,7 +189,8 @@ class Linting:
             entries += [baseline.known(one, each.cluster) for one in (*apart, *each.known)]
             left = tuple(one for one in each.findings if one not in apart and one.code != baseline.STALE)
             looked.append(replace(each, findings=left, known=(*each.known, *apart)))
-        elsewhere = [one for one in self.known if one.cluster not in {each.cluster for each in looked}]
+        judged = {each.cluster for each in looked if each.whole}
+        elsewhere = [one for one in self.known | self.kept if one.cluster not in judged or not self._asked(one.code)]
         try:
             write_file(self.options.write_baseline, baseline.as_text([*entries, *elsewhere]))
         except OutputError as failure:
@@ -160,6 +204,10 @@ class Linting:
         from netpolicy.cli.fixing import fix
 
         return fix(self)
+
+
+def _said(one: Diagnostic) -> tuple[str, str]:
+    return (one.span.place if one.span is not None else "", one.message)
 
 
 def checked(pipeline: Pipeline, policy: Policy) -> str:

@@ -41,7 +41,7 @@ def compose_inventory(source: Source) -> tuple[Mapping | None, list[Diagnostic]]
 
     An inventory is a JSON object with `_meta: {hostvars: {...}}`; its other keys are groups.
     """
-    if not _OBJECT.match(source.text) or not _META.search(source.text):
+    if not is_inventory(source):
         return None
     tree, found = compose_json(source, _HOST_LEVEL, _wanted)
     if tree is None:
@@ -50,6 +50,11 @@ def compose_inventory(source: Source) -> tuple[Mapping | None, list[Diagnostic]]
     if not isinstance(tree, Mapping) or not isinstance(hosts, Mapping):
         return None
     return _Inventory(Values(source, found)).cluster(tree, hosts), found
+
+
+def is_inventory(source: Source) -> bool:
+    """Whether a text looks like an inventory."""
+    return bool(_OBJECT.match(source.text) and _META.search(source.text))
 
 
 def _wanted(variable: str, value: Any) -> bool:

@@ -93,4 +93,5 @@ def read(source: Source) -> tuple[frozenset[Known], list[Diagnostic]]:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
+    value.encode()  # half of a surrogate pair is no text, and an error of value
     return value

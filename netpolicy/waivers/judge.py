@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 
-from netpolicy.diagnostic import Diagnostic, Severity, error, ordered, warning
+from netpolicy.diagnostic import Diagnostic, Severity, error, one_line, ordered, warning
 from netpolicy.lint import rules
 from netpolicy.waivers.comment import Waiver
+
+UNUSED = "NP511"
 
 
 class State(Enum):
@@ -56,14 +58,23 @@ def judge(
     `asked`, is a finding itself; and so is one of what nobody may ignore.
     """
     listed = ordered(found)
-    covering = [[one for one in listed if waiver.covers(one)] for waiver in waivers]
+    by_code: dict[str, list[int]] = {}
+    for number, one in enumerate(listed):
+        by_code.setdefault(one.code, []).append(number)
+    covering = list[list[Diagnostic]]()
+    by: dict[int, list[Waiver]] = {}
+    for waiver in waivers:
+        named = sorted(number for code in {*waiver.codes} for number in by_code.get(code, ()))
+        covered = [number for number in named if waiver.covers(listed[number])]
+        covering.append([listed[number] for number in covered])
+        for number in covered:
+            by.setdefault(number, []).append(waiver)
     standing = list[Diagnostic]()
-    for one in listed:
-        by = [waiver for waiver, its in zip(waivers, covering, strict=True) if one in its] if waivers else []
-        if not by or not waivable(one):
+    for number, one in enumerate(listed):
+        if number not in by or not waivable(one):
             standing.append(one)
-        elif all(waiver.until < day for waiver in by):
-            last = max(waiver.until for waiver in by)
+        elif all(waiver.until < day for waiver in by[number]):
+            last = max(waiver.until for waiver in by[number])
             standing.append(replace(one, notes=(*one.notes, f"its suppression expired on {last}")))
     ignored = [_ignored(waiver, its, day) for waiver, its in zip(waivers, covering, strict=True)]
     told = [problem for one in ignored for problem in _told(one, asked)]
@@ -83,8 +94,22 @@ def _told(one: Ignored, asked: Callable[[str], bool]) -> Iterable[Diagnostic]:
             hint = "mend what it says; only findings of lint rules and warnings can be ignored"
             yield error("NP510", f"`{code}` cannot be ignored", one.waiver.span, hint=hint)
         elif not hides and asked(code):
-            what = f"`{code}` about `{one.waiver.about}`" if one.waiver.about else f"`{code}`"
-            yield warning("NP511", f"nothing here is {what}", one.waiver.span, hint="remove the suppression")
+            yield warning(UNUSED, _nothing(one.waiver, code), one.waiver.span, hint="remove the suppression")
+
+
+def _nothing(waiver: Waiver, code: str) -> str:
+    return one_line(f"nothing here is `{code}`" + (f" about `{waiver.about}`" if waiver.about else ""))
+
+
+def used_elsewhere(several: Sequence[Sequence[Ignored]]) -> frozenset[tuple[str, str]]:
+    """Place and message of what must not be told of the suppressions of several clusters: another one needs them."""
+    return frozenset(
+        (one.waiver.span.place, _nothing(one.waiver, hidden.code))
+        for ignored in several
+        for one in ignored
+        for hidden in one.hides
+        if one.waiver.span is not None
+    )
 
 
 def _never(code: str) -> bool:

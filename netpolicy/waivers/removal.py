@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from netpolicy.dsl import syntax as s
 from netpolicy.lint import inside
 from netpolicy.source import Span
+from netpolicy.waivers.comment import said
 
 _LISTED = re.compile(r"\s*,\s*")
+_COMMENTS = re.compile(r"#[^\n]*")
 _WORDS = re.compile(r"(?:role|label|network)\s+\Z", re.IGNORECASE)
 Cut = tuple[int, int]
 
@@ -17,21 +19,46 @@ Cut = tuple[int, int]
 def cuts(file: s.PolicyFile, places: Sequence[Span]) -> list[Cut]:
     """The characters that go with what stands at each place, in order; of a place that nothing can go from, none.
 
-    A statement goes with the comment behind it, and with its line where nothing else stands there. The last statement
+    A statement goes with the comment behind it, and with its line where nothing else stands there. Of neighbours in a
+    list every other one goes, and the rest another time, since they share their commas. The last statement
     of a `when` stays: an empty one cannot be written.
     """
     found = {cut for place in places for cut in _cut(file, place)}
     kept = {cut for block in _blocks(file) if len(block) == len(emptied := _of(block, found)) for cut in emptied[:1]}
-    return sorted(found - kept)
+    return _apart(sorted(found - kept))
 
 
-def without(text: str, removed: Sequence[Cut]) -> str:
-    """The text without those characters."""
-    parts, at = list[str](), 0
+def _apart(found: Sequence[Cut]) -> list[Cut]:
+    """Those that have no character in common."""
+    chosen = list[Cut]()
+    for one in found:
+        if not chosen or chosen[-1][1] <= one[0]:
+            chosen.append(one)
+    return chosen
+
+
+def without(file: s.PolicyFile, removed: Sequence[Cut]) -> str:
+    """The text of a file without those characters, and without the suppressions above what goes.
+
+    What stands below would be theirs else.
+    """
+    text = file.source.text
+    lost = []
+    for comment, (first, last) in said(file):
+        covered = max(first, comment.end)
+        left = _joined(text, removed, covered, last)
+        if not comment.trailing and covered < last and not _COMMENTS.sub("", left).strip():
+            lost.append(_whole(text, comment.start, comment.end))
+    return _joined(text, sorted({*removed, *lost}), 0, len(text))
+
+
+def _joined(text: str, removed: Sequence[Cut], at: int, end: int) -> str:
+    """The text between two places without what is removed."""
+    parts = list[str]()
     for first, last in removed:
-        parts.append(text[at:first])
+        parts.append(text[at : min(first, end)])
         at = max(at, last)
-    return "".join([*parts, text[at:]])
+    return "".join([*parts, text[at:end]])
 
 
 def _cut(file: s.PolicyFile, place: Span) -> Iterator[Cut]:

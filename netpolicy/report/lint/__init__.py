@@ -94,4 +94,4 @@ def fingerprint(one: Diagnostic, cluster: str) -> str:
     """What a finding is known by, wherever its lines stand: code, cluster, file and meaning."""
     file = one.span.source.name if one.span is not None else ""
     whole = "\0".join((one.code, cluster, file, meaning(one)))
-    return hashlib.sha256(whole.encode()).hexdigest()
+    return hashlib.sha256(whole.encode(errors="backslashreplace")).hexdigest()

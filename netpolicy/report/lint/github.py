@@ -12,7 +12,12 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTI
 def as_github(lint: Lint) -> str:
     """A command a finding, then a line a cluster for the log."""
     lines = [_command(one, each) for each, one in lint.once()]
-    return "\n".join([*lines, *map(outcome, lint.looked)]) + "\n"
+    return "\n".join([*lines, *(_logged(outcome(each)) for each in lint.looked)]) + "\n"
+
+
+def _logged(line: str) -> str:
+    """A line that is no command, whoever named a file: neither `::` where it begins nor `##[` anywhere."""
+    return line.replace("::", ": :").replace("##[", "## [")
 
 
 def _command(one: Diagnostic, each: Looked) -> str:

@@ -113,7 +113,8 @@ def _artifact(name: str, each: Looked) -> dict[str, str]:
 def _uri(name: str) -> str:
     """A relative reference where the name is relative, as services want it that know the repository."""
     path = PurePosixPath(name)
-    return f"file://{quote(str(path))}" if path.is_absolute() else quote(str(path))
+    told = quote(str(path), errors="surrogateescape")
+    return f"file://{told}" if path.is_absolute() else told
 
 
 FORMAT = Format("sarif", as_sarif)
