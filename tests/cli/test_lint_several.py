@@ -135,20 +135,25 @@ def test_a_file_with_two_names_is_one_file(run: Run, small: Path, link: str) -> 
     assert run("lint", "cluster.yaml", "other.yaml", *DAY).status == 0
 
 
-def test_a_shipped_file_is_never_written(run: Run, small: Path) -> None:
-    """Not by its path, and not in place of a file of the same name."""
-    seed = folder("rules") / "als" / "seed.netpol"
-    before = seed.read_bytes()
+def test_a_file_with_the_name_of_a_shipped_one_keeps_its_text(run: Run, small: Path) -> None:
+    """The shipped file is read too; what goes, goes from the user's."""
     (small / "als").mkdir()
-    mine = 'include "als/seed.netpol"\nservice never_used = tcp 9\n'
-    put("als/seed.netpol", mine)
-    twenty = (folder("rules") / "als" / "clusters").glob("*.yaml")
-    text = next(iter(sorted(twenty))).read_text(encoding="utf-8")
+    put("als/seed.netpol", 'include "als/seed.netpol"\nservice never_used = tcp 9\n')
+    text = (folder("rules") / "clusters" / "single.yaml").read_text(encoding="utf-8")
     put("cluster.yaml", re.sub(r"^policy: .*$", "policy: ./als/seed.netpol", text, flags=re.MULTILINE))
-    outcome = run("lint", "cluster.yaml", "--fix", "--profile", "minimal", *DAY)
-    assert seed.read_bytes() == before
-    assert Path("als/seed.netpol").read_text() in (mine, 'include "als/seed.netpol"\n')
-    assert outcome.status in (0, 1)
+    outcome = run("lint", "cluster.yaml", "--fix", *DAY)
+    assert Path("als/seed.netpol").read_text() == 'include "als/seed.netpol"\n'
+    assert outcome.status == 0
+
+
+def test_a_shipped_file_is_not_written_by_whatever_path(run: Run, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netpolicy.cli.fixing.folder", lambda _: small / "rules", raising=False)
+    (small / "rules").mkdir()
+    put("rules/shipped.netpol", POLICY)
+    (small / "link").symlink_to("rules")
+    put("cluster.yaml", cluster("small").replace("./policy", "./link/shipped"))
+    run("lint", "cluster.yaml", "--fix", *DAY)
+    assert Path("rules/shipped.netpol").read_text() == POLICY
 
 
 def test_files_are_written_together_or_not_at_all(run: Run, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -100,3 +101,10 @@ def test_a_hook_runs(runner: Path, hook: dict[str, Any]) -> None:
     )
     assert (ended.returncode, ended.stderr.count("internal error")) == (0, 0)
     assert ended.stdout
+
+
+def test_a_step_runs_no_module_of_the_repository() -> None:
+    """`python -m` looks in the current folder first, which holds what a pull request brings."""
+    texts = [one["run"] for one in ACTION["runs"]["steps"]]
+    assert all(not re.search(r'python3?"? (?!-I )', text) for text in texts)
+    assert any('python" -I -m' in text for text in texts)
