@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -226,3 +227,20 @@ def test_markdown_is_a_table_whatever_it_quotes() -> None:
     html = [one.content for one in tokens if one.type == "html_block"]
     assert all(re.fullmatch(r"</?details>.*\n?", one) for one in html)
     assert "@everyone" not in text
+
+
+@pytest.mark.parametrize("name", ["sarif", "github", "gitlab"])
+def test_what_no_file_of_the_user_holds_is_told_of_each_cluster(name: str) -> None:
+    """A place in a shipped policy is shown at the cluster file, and so at each."""
+    one = replace(LOOKED, findings=(OF_OTHERS,), ignored=(), known=())
+    several = tuple(replace(one, path=path, cluster=path) for path in ("c/a.yaml", "c/b.yaml"))
+    text = text_of(name, Lint(several, Profile.STANDARD, DAY, Severity.ERROR))
+    told = {"sarif": '"ruleId": "NP506"', "github": "::notice ", "gitlab": '"check_name": "NP506"'}
+    assert text.count(told[name]) == 2
+
+
+def test_a_finding_that_two_suppressions_cover_is_one() -> None:
+    twice = replace(
+        LOOKED, ignored=(Ignored(WAIVER, State.USED, (HIDDEN, OLD)), Ignored(WAIVER, State.USED, (HIDDEN,)))
+    )
+    assert [(one, by is twice.ignored[0]) for one, by in twice.suppressed] == [(HIDDEN, True), (OLD, True)]

@@ -35,8 +35,13 @@ class Looked:
 
     @property
     def suppressed(self) -> Iterator[tuple[Diagnostic, Ignored]]:
-        """Each finding that is suppressed, and by what."""
-        return ((one, by) for by in self.ignored if by.state is State.USED for one in by.hides)
+        """Each finding that is suppressed, once, and by what first."""
+        told = set[int]()
+        for by in self.ignored:
+            for one in by.hides if by.state is State.USED else ():
+                if id(one) not in told:
+                    told.add(id(one))
+                    yield one, by
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +66,12 @@ class Lint:
         return tuple(rule for rule in rules() if rule.level(self.profile) is not None)
 
     def once(self) -> Iterator[tuple[Looked, Diagnostic]]:
-        """Every finding that stands, once: several clusters may share a policy."""
+        """Every finding that stands, once: several clusters may share a policy, but not what is told at their files."""
         told = set[tuple[object, ...]]()
         for each in self.looked:
             for one in each.findings:
-                key = (one.code, one.span.place if one.span else each.path, one.message)
+                apart = one.span is None or one.span.source.name in each.shipped
+                key = (one.code, one.span.place if one.span else "", one.message, each.path if apart else "")
                 if key not in told:
                     told.add(key)
                     yield each, one
