@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from netpolicy.data import folder
+from netpolicy.diagnostic import error
 from tests.audits import keep_schema
 from tests.cli.conftest import Run
 from tests.cli.running import CLUSTER, POLICY, called, place
@@ -316,6 +317,18 @@ def test_rules_that_are_not_what_the_policy_means(run: Run, monkeypatch: pytest.
     }
     assert passes == {("admins", "tcp 22"): True, ("web", "tcp 3306"): False}
     assert "NOT proved" in run("audit", "cluster.yaml", *DAY).out
+
+
+def test_what_a_target_cannot_say_is_not_proved(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from netpolicy.targets.iptables import Iptables
+    from netpolicy.targets.iptables.lower import lower
+
+    def limited(_: Iptables, *given: Any) -> Any:
+        return lower(*given)[0], [error("NP604", "a name is too long")]
+
+    monkeypatch.setattr(Iptables, "lower", limited)
+    found = document(run, status=1)["proof"]
+    assert (found["result"], {one["code"] for one in found["findings"]}) == ("differs", {"NP604"})
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from netpolicy.cli.audited import Audited
+from netpolicy.policy.model import Egress
 from netpolicy.report.audit.matrix import cells
 from netpolicy.report.audit.witness import asked, keys_of
 from netpolicy.verify.reachability import By, rows
@@ -29,5 +30,9 @@ def test_every_service_has_a_packet_that_passes(case: Case, inline: bool) -> Non
     for each in services:
         event(f"to {'a node' if each.asked.receiver else 'nobody' if each.asked.sender else '?'}")
         assert each.passes, (each.row, each.asked.stops, each.answers)
+        # Who sends is asked where egress is judged, and where nobody else can be.
+        asked_to_send = any(stop.packet.out_interface for stop in each.asked.stops)
+        apart = each.asked.sender and each.asked.sender != each.asked.receiver
+        assert asked_to_send == bool(apart and (policy.egress is Egress.ENFORCED or not each.asked.receiver))
         packet = each.asked.stops[0].packet
         assert any(first <= packet.key <= last for first, last in keys_of(each.row, packet.family))

@@ -7,27 +7,22 @@ from typing import Any
 
 from netpolicy.dsl.syntax import Verb
 from netpolicy.packet.addresses import FAMILIES, NOWHERE, AddressSet, Family, network_text, networks
-from netpolicy.packet.intervals import size
+from netpolicy.packet.intervals import Intervals, overlaps, size, union_all
 from netpolicy.policy.cluster import Address, Node
 from netpolicy.policy.model import Policy
 from netpolicy.report.audit.matrix import Cell, Service
-from netpolicy.report.audit.witness import NO_ROLE
+from netpolicy.report.audit.witness import NO_ROLE, keys_of
+from netpolicy.verify.peers import incoming
+from netpolicy.verify.reachability import Row
 
 _MOST_NETWORKS = 4
 
 
 def exposed(policy: Policy, cells: Sequence[Cell], peers: Mapping[str, AddressSet]) -> list[dict[str, Any]]:
     """A line for each service that somebody outside reaches, what asks most to be looked at first."""
-    roles: dict[str, list[Node]] = {}
-    for node in policy.cluster.nodes:
-        for name in [role.text for role in node.roles] or [NO_ROLE]:
-            roles.setdefault(name, []).append(node)
+    reach = _Reach(policy)
     found = [
-        (
-            one.risk.score,
-            sum(size(peers[cell.source].of(family)) for family in FAMILIES),
-            _line(policy, cell, one, roles, peers),
-        )
+        (one.risk.score, peers[cell.source].size(), _line(policy, cell, one, reach, peers))
         for cell in cells
         if cell.source in peers
         for one in cell.services
@@ -36,10 +31,8 @@ def exposed(policy: Policy, cells: Sequence[Cell], peers: Mapping[str, AddressSe
     return [line for _, _, line in found]
 
 
-def _line(
-    policy: Policy, cell: Cell, one: Service, roles: Mapping[str, Sequence[Node]], peers: Mapping[str, AddressSet]
-) -> dict[str, Any]:
-    nodes, families = _reached(policy, roles.get(cell.destination, ()), one.row.statements)
+def _line(policy: Policy, cell: Cell, one: Service, reach: _Reach, peers: Mapping[str, AddressSet]) -> dict[str, Any]:
+    nodes, families = reach.of(one.row)
     return {
         "source": cell.source,
         "destination": cell.destination,
@@ -53,14 +46,44 @@ def _line(
     }
 
 
-def _reached(policy: Policy, nodes: Sequence[Node], statements: Sequence[str]) -> tuple[int, tuple[Family, ...]]:
-    """How many of the nodes these statements mean, and the families of the addresses that they mean."""
-    means = [one for one in policy.of(Verb.ALLOW) if one.id in statements]
-    held = AddressSet.union_all([NOWHERE, *(one.whom.addresses for one in means)])
-    virtual = AddressSet.union_all([NOWHERE, *(each.nodes for one in means for each in one.whom.virtual)])
-    met: list[list[Address]] = [[each for each in node.addresses if each in held or each in virtual] for node in nodes]
-    families = {family for each in met for family, _ in each}
-    return sum(bool(each) for each in met), tuple(family for family in FAMILIES if family in families)
+class _Reach:
+    """Which nodes are reached from outside; addresses of which statements say the same are asked about once."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.ruling = policy.of(Verb.ALLOW, Verb.DENY)
+        self.nodes: dict[str, list[Node]] = {}
+        for node in policy.cluster.nodes:
+            for name in [role.text for role in node.roles] or [NO_ROLE]:
+                self.nodes.setdefault(name, []).append(node)
+        self._known: dict[tuple[object, ...], dict[str, Intervals]] = {}
+
+    def of(self, row: Row) -> tuple[int, tuple[Family, ...]]:
+        """How many nodes a row reaches, and by addresses of which families."""
+        if row.destination not in self.nodes:
+            return self._receiving(row)
+        families: set[Family] = set()
+        count = 0
+        for node in self.nodes[row.destination]:
+            met = {one[0] for one in node.addresses if overlaps(self._passing(row, one), keys_of(row, one[0]))}
+            families |= met
+            count += bool(met)
+        return count, tuple(family for family in FAMILIES if family in families)
+
+    def _passing(self, row: Row, address: Address) -> Intervals:
+        """The keys that pass from the source of the row to an address of a node."""
+        likeness = (address[0], *(address in one.whom.addresses for one in self.ruling))
+        if likeness not in self._known:
+            found = incoming(self.policy, address)
+            self._known[likeness] = {name: union_all([keys for _, keys, _ in admitted]) for name, admitted in found}
+        return self._known[likeness].get(row.source, ())
+
+    def _receiving(self, row: Row) -> tuple[int, tuple[Family, ...]]:
+        """The nodes that receive for an address that none declares."""
+        virtual = [each for one in self.ruling if one.id in row.statements for each in one.whom.virtual]
+        held = AddressSet.union_all([NOWHERE, *(one.nodes for one in virtual)])
+        count = sum(any(address in held for address in node.addresses) for node in self.policy.cluster.nodes)
+        return count, tuple(dict.fromkeys(one.family for one in virtual))
 
 
 def addresses_text(addresses: AddressSet, families: Sequence[Family], nodes: AddressSet) -> str:
