@@ -31,7 +31,7 @@ from netpolicy.securitygroups.model import Form
 from netpolicy.securitygroups.render import as_json
 from netpolicy.source import Source
 from netpolicy.targets import Cloud, Options, Target
-from netpolicy.verify.promises import judge_promises
+from netpolicy.verify.promises import Breach, breaches
 from netpolicy.waivers.comment import Waiver, in_cluster, in_policy
 from netpolicy.waivers.judge import Linted, judge
 
@@ -155,8 +155,13 @@ class Pipeline:
         return plan(self.policy, apart=self.options.inline_sets) if self.policy is not None else ()
 
     @cached_property
+    def breaches(self) -> list[Breach]:
+        """The promises that are broken, and by what."""
+        return breaches(self.policy, self.plans) if self.policy is not None else []
+
+    @property
     def promises(self) -> list[Diagnostic]:
-        return judge_promises(self.policy, self.plans) if self.policy is not None else []
+        return [one.finding for one in self.breaches]
 
     @cached_property
     def _lint(self) -> list[Diagnostic]:

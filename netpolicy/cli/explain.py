@@ -11,7 +11,7 @@ EXAMPLES = ("netpolicy explain NP112 NP505", "netpolicy explain --schema lint")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("codes", nargs="*", metavar="CODE", help="codes to explain; without one, all are listed")
-    parser.add_argument("--schema", metavar="NAME", help="print the JSON Schema of a report: audit, lint")
+    parser.add_argument("--schema", metavar="NAME", help="print the JSON Schema of a report: audit, diff, lint")
 
 
 def run(options: argparse.Namespace) -> int:

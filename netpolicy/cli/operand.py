@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
     from netpolicy.cli.dumps import Dumps
     from netpolicy.policy.cluster import Cluster
+    from netpolicy.policy.contents import Contents
     from netpolicy.policy.identity import Identity
     from netpolicy.verify.emitted import Emitted
+    from netpolicy.verify.promises import Breach
 
 GIT = "git:"
 POLICY = ".netpol"
@@ -42,16 +44,30 @@ class OperandError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """One side: what was read, and the files that were, with their sha256."""
+    """One side: what was read, and the files that were, with their sha256.
 
+    `contents` are what its policy says, None where nothing tells; `pipeline` compiled it, where it is no build. An
+    `absent` side is one that was not there yet, and has no node.
+    """
+
+    name: str
     value: Emitted | Dumps
     inputs: list[tuple[str, str]]
+    contents: Contents | None = None
+    pipeline: Pipeline | None = None
+    absent: bool = False
+
+    @property
+    def breaches(self) -> list[Breach]:
+        """The promises that it breaks: a side with no other error is compared all the same."""
+        listed = self.pipeline.breaches if self.pipeline is not None else []
+        return [one for one in listed if has_errors([one.finding])]
 
 
-def operands(options: argparse.Namespace) -> tuple[Operand, Operand]:
-    """The two sides that the command names; an OperandError says which of them cannot be read."""
-    old = _operand("OLD", options.old, options.new, options)
-    return old, _operand("NEW", options.new, options.old, options)
+def operands(old: str, new: str, options: argparse.Namespace) -> tuple[Operand, Operand]:
+    """The two sides of these names; an OperandError says which of them cannot be read."""
+    before = _operand("OLD", old, new, options)
+    return before, _operand("NEW", new, old, options)
 
 
 def _operand(side: str, name: str, other: str, options: argparse.Namespace) -> Operand:
@@ -68,10 +84,10 @@ def _read(name: str, other: str, options: argparse.Namespace) -> Operand:
     path, reader = _placed(name, other)
     if (reading := dumped(path, reader)) is not None:
         dumps = reading()
-        return Operand(dumps, dumps.inputs)
+        return Operand(name, dumps, dumps.inputs)
     if reader is read and os.path.isdir(path):  # noqa: PTH112
-        return Operand(*of_build(path))
-    return Operand(*_of_pipeline(path, reader, options))
+        return Operand(name, *_built(path))
+    return _of_pipeline(name, path, reader, options)
 
 
 def _placed(name: str, other: str) -> tuple[str, Reader]:
@@ -124,8 +140,9 @@ def _day(options: argparse.Namespace) -> date:
     return options.as_of or today()
 
 
-def _of_pipeline(path: str, reader: Reader, options: argparse.Namespace) -> tuple[Emitted, list[tuple[str, str]]]:
-    """What a cluster file, or a policy with the cluster of the options, compiles to."""
+def _of_pipeline(name: str, path: str, reader: Reader, options: argparse.Namespace) -> Operand:
+    """What a cluster file, or a policy with the cluster of the options, compiles to; promises may be broken."""
+    from netpolicy.policy.contents import of_policy
     from netpolicy.readback import of_pipeline
 
     if path.endswith(POLICY):
@@ -139,13 +156,24 @@ def _of_pipeline(path: str, reader: Reader, options: argparse.Namespace) -> tupl
         found = pipeline.faults
     except InputError as failure:
         why = failure.unreadable
+        if name == options.against and why.code == "NP901" and reader is not read:
+            return _absent(name)
         raise OperandError(UNUSABLE, error(why.code, why.why, hint=why.hint)) from None
-    if has_errors(found) or pipeline.policy is None:
+    if pipeline.policy is None:
         raise OperandError(WRONG, *_errors(found))
     emitted, limits = of_pipeline(pipeline)
     if emitted is None:
         raise OperandError(WRONG, *_errors(limits))
-    return emitted, [(one.name, one.digest) for one in pipeline.sources]
+    inputs = [(one.name, one.digest) for one in pipeline.sources]
+    return Operand(name, emitted, inputs, of_policy(pipeline.policy), pipeline)
+
+
+def _absent(name: str) -> Operand:
+    """A side without nodes: a change adds a cluster whose file the revision does not have."""
+    from netpolicy.policy.contents import Contents
+    from netpolicy.readback import emitted_of
+
+    return Operand(name, emitted_of((), {}, {}, ()), [], Contents((), (), demands=True, settings=()), absent=True)
 
 
 def _errors(found: Iterable[Diagnostic]) -> list[Diagnostic]:
@@ -154,10 +182,17 @@ def _errors(found: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 def of_build(path: str) -> tuple[Emitted, list[tuple[str, str]]]:
     """What the files of a build folder say, each checked against its manifest."""
+    emitted, inputs, _ = _built(path)
+    return emitted, inputs
+
+
+def _built(path: str) -> tuple[Emitted, list[tuple[str, str]], Contents | None]:
+    """The same, and what its policy says, where the manifest tells."""
     import hashlib
 
     from netpolicy.node.stopped import StoppedError
     from netpolicy.policy.citation import of_manifest
+    from netpolicy.policy.contents import of_manifest as contents_of
     from netpolicy.readback import emitted_of
 
     try:
@@ -172,11 +207,12 @@ def of_build(path: str) -> tuple[Emitted, list[tuple[str, str]]]:
     except StoppedError as stopped:
         raise OperandError(WRONG if stopped.ending.value == WRONG else UNUSABLE, *stopped.found) from None
     try:
-        citations = of_manifest(build.manifest["statements"])
-    except (LookupError, TypeError):
-        citations = {}
+        citations, contents = of_manifest(build.manifest["statements"]), contents_of(build.manifest)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        citations, contents = {}, None
     digest = hashlib.sha256(build.manifest_bytes).hexdigest()
-    return emitted_of(nodes, rulesets, citations, ()), [(f"{path.rstrip('/')}/manifest.json", digest)]
+    inputs = [(f"{path.rstrip('/')}/manifest.json", digest)]
+    return emitted_of(nodes, rulesets, citations, ()), inputs, contents
 
 
 def _same_files(build: Build, node: Identity) -> None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import Enum
 from functools import cache
+from typing import Any
 
-from netpolicy.diagnostic import Diagnostic, Label, Severity, one_line
+from netpolicy.diagnostic import Diagnostic, Label, Severity, has_errors, one_line
 from netpolicy.dsl import syntax as s
 from netpolicy.flow.model import Plan
 from netpolicy.packet.ports import PORTED, by_protocol
@@ -21,6 +22,8 @@ from netpolicy.policy.names import Names
 from netpolicy.policy.params import Params
 from netpolicy.policy.services import Services
 from netpolicy.registry import modules
+from netpolicy.securitygroups.inventory import inventory
+from netpolicy.securitygroups.lower import lower
 from netpolicy.source import Source, Span
 from netpolicy.verify.exposure import Exposed, Exposure, exposure
 from netpolicy.verify.needless import Needless, needless
@@ -93,6 +96,14 @@ class Context:
             if isinstance(written, s.Flow):
                 yield from ((written, one) for one in resolved.get(written.span, ()))
 
+    def own(self, *verbs: s.Verb) -> Iterator[tuple[s.Flow, Statement]]:
+        """Each active flow statement of the user's files with one of these verbs, once whatever its directions."""
+        told: set[Span] = set()
+        for written, one in self.active():
+            if written.verb in verbs and written.span not in told and self._judged(one):
+                told.add(written.span)
+                yield written, one
+
     def needless(self) -> Needless:
         """Which of the user's active statements could go, found once; the first of equal ones stays."""
         if not self._needless:
@@ -107,6 +118,22 @@ class Context:
         if not self._exposure:
             self._exposure.append(exposure(self.policy, self.plans))
         return self._exposure[0]
+
+    def written_for(self, cloud: str) -> tuple[Any, Span] | None:
+        """What a cloud would get, and where the cluster asks for it.
+
+        None where it does not, or where the cloud cannot say the policy: only who asks for a cloud waits for it.
+        """
+        asked = next((one for one in self.cluster.clouds or () if one.text == cloud), None)
+        if asked is None:
+            return None
+        offered = (getattr(module, "CLOUD", None) for module in modules("netpolicy.targets"))
+        target = next(one for one in offered if one is not None and one.name == cloud)
+        form, found = lower(self.policy, [one.node_class for one in self.plans])
+        if has_errors(found):
+            return None
+        ruleset, limits = target.lower(form, inventory(self.cluster))
+        return None if has_errors(limits) else (ruleset, asked.span)
 
     def _judged(self, one: Statement) -> bool:
         return one.span is not None and one.span.source not in self.shipped

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netpolicy.diagnostic import Diagnostic, Severity
-from netpolicy.lint import LintRule
+from netpolicy.lint import LintRule, Profile
 from netpolicy.policy.cluster import Cluster
 
 PAGE = """\
@@ -42,7 +42,7 @@ def check(cluster: Cluster) -> Iterator[Diagnostic]:
     wanted = f"api.{cluster.hostname}"
     if cluster.hostname and cluster.api_name and cluster.api_name != wanted:
         message = f"the API name `{cluster.api_name}` does not fit the hostname `{cluster.hostname}`"
-        yield RULE.finding(message, cluster.api_name_span, hint=f"clients ask for `{wanted}`")
+        yield RULE.finding(message, cluster.api_name_span, hint=f"clients ask for `{wanted}`", about="api_name")
 
 
-RULE = LintRule("NP215", Severity.WARNING, PAGE, of_cluster=check)
+RULE = LintRule("NP215", Severity.WARNING, PAGE, of_cluster=check, profile=Profile.MINIMAL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netpolicy.diagnostic import Diagnostic, Label, Severity
-from netpolicy.lint import Context, LintRule
+from netpolicy.lint import Context, LintRule, Profile
 from netpolicy.packet.cover import Kind
 
 _SHOWN = 4
@@ -54,4 +54,4 @@ def check(context: Context) -> Iterator[Diagnostic]:
         yield RULE.finding(message, one.statement.span, *labels, hint=hint, about=one.statement.text, removable=True)
 
 
-RULE = LintRule("NP508", Severity.WARNING, PAGE, of_policy=check)
+RULE = LintRule("NP508", Severity.WARNING, PAGE, of_policy=check, profile=Profile.MINIMAL)

@@ -44,7 +44,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             shown = ", ".join(range_text(ports) for ports in met)
             message = f"`{shown}` reaches into `{FIRST}-{LAST}`, ports of outgoing connections"
             hint = "reserve it on the nodes by `net.ipv4.ip_local_reserved_ports`, or use lower ports"
-            yield RULE.finding(message, one.span, hint=hint)
+            yield RULE.finding(message, one.span, hint=hint, about=one.name)
 
 
 def _meets(ports: Range) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netpolicy.diagnostic import Diagnostic, Label, Severity
-from netpolicy.lint import LintRule
+from netpolicy.lint import LintRule, Profile
 from netpolicy.policy.cluster import AddressesAre, Cluster
 
 PAGE = """\
@@ -42,7 +42,7 @@ def check(cluster: Cluster) -> Iterator[Diagnostic]:
             label = Label(node.span, "this node holds it") if node.span is not None else None
             hint = "make it static, or say `addresses_are: persistent` where the cloud keeps it"
             message = f"the MBUS address is leased, and `{node.name}` may lose it"
-            yield RULE.finding(message, cluster.mbus_span, label, hint=hint)
+            yield RULE.finding(message, cluster.mbus_span, label, hint=hint, about="mbus")
 
 
-RULE = LintRule("NP214", Severity.WARNING, PAGE, of_cluster=check)
+RULE = LintRule("NP214", Severity.WARNING, PAGE, of_cluster=check, profile=Profile.MINIMAL)

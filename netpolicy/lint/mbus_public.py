@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netpolicy.diagnostic import Diagnostic, Label, Severity
-from netpolicy.lint import LintRule
+from netpolicy.lint import LintRule, Profile
 from netpolicy.packet.addresses import address_text
 from netpolicy.policy.cluster import Cluster
 
@@ -47,7 +47,9 @@ def check(cluster: Cluster) -> Iterator[Diagnostic]:
                 others = [one for one in node.addresses if one not in interface.addresses]
                 internal = f", such as `{address_text(*others[0])}`" if others else ""
                 label = Label(node.span, "this node holds it") if node.span is not None else None
-                yield RULE.finding(message, cluster.mbus_span, label, hint=f"give an internal address{internal}")
+                yield RULE.finding(
+                    message, cluster.mbus_span, label, hint=f"give an internal address{internal}", about="mbus"
+                )
 
 
-RULE = LintRule("NP213", Severity.ERROR, PAGE, of_cluster=check)
+RULE = LintRule("NP213", Severity.ERROR, PAGE, of_cluster=check, profile=Profile.MINIMAL)

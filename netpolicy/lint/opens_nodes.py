@@ -45,7 +45,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             if opened:
                 message = f"`{part.span.text}` as whom opens {_nodes(opened, context)}"
                 hint = "name nodes by role, label or `node`, or leave them out by `except all`"
-                yield RULE.finding(message, part.span, hint=hint)
+                yield RULE.finding(message, part.span, hint=hint, about=statement.text)
 
 
 def _addresses(part: s.Selector, networks: dict[str, AddressSet], targets: dict[str, str]) -> AddressSet:

@@ -113,7 +113,8 @@ def _finding(pairs: list[Pair]) -> Diagnostic:
         message = f"{first} overlaps {', '.join(others)} and {last}, and the same nodes are open to them"
     labels = (Label(opened.span, range_text(ports)) for opened, ports in shown)
     hint = "closing one leaves their common ports open; keep the ranges apart, or open them as one service"
-    return RULE.finding(message, *labels, hint=hint)
+    names = sorted({opened.name for pair in pairs for opened, _ in pair})
+    return RULE.finding(message, *labels, hint=hint, about=" and ".join(names))
 
 
 RULE = LintRule("NP503", Severity.NOTICE, PAGE, of_policy=check)

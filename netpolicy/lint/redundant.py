@@ -56,7 +56,9 @@ def check(context: Context) -> Iterator[Diagnostic]:
         message = f"gave up after {answer.steps:,} steps on {many}: whether others make them needless is not known"
         first = answer.given_up[0].span
         place = Label(first, "the first of them" if count > 1 else "this one") if first is not None else None
-        yield RULE.finding(message, place, hint="nothing is wrong with the policy; this search has a limit")
+        yield RULE.finding(
+            message, place, hint="nothing is wrong with the policy; this search has a limit", about="given up"
+        )
 
 
 def _finding(one: Unneeded) -> Diagnostic:

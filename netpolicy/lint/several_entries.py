@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from netpolicy.diagnostic import Diagnostic, Label, Severity
-from netpolicy.dsl.syntax import Verb
-from netpolicy.lint import Context, LintRule
+from netpolicy.dsl.syntax import DemandKind, Verb
+from netpolicy.lint import Context, LintRule, Profile
 from netpolicy.packet.addresses import AddressSet
 from netpolicy.packet.ports import PortSet, Protocol
 from netpolicy.policy.model import Statement
@@ -22,34 +22,35 @@ PAGE = """\
 # NP408: several public web nodes, and nothing in front of them
 
 The world reaches several nodes on the ports of the web by the same statements, and no allow lets a load balancer, be it
-a node or a network, reach them on those ports. One of the nodes that fails takes its share of the requests with it,
-and each needs certificates and public addresses of its own. Put a load balancer or a virtual address in front, and open
-that to the world. Where names of several addresses are meant to do it, suppress this finding with that reason.
+a node or a network, reach them there. One that fails takes its share of the requests with it, and each needs
+certificates and a public address. Put a load balancer or a virtual address in front; a policy that asks for several
+(`require at least 2 ROLE`) has decided otherwise. Only the profile `production` asks.
 
 ## Bad
 
 ```netpol
-role router
-allow world -> router : tcp 80, 443
+policy shop "a shop"
+role web "the shop"
+option egress = enforced
+allow world -> web : tcp 443 because "visitors" owner "ops"
+never outside -> web : tcp 22
 ```
 ```yaml
 policy: ./policy.netpol
 nodes:
-  router[1-2]: {roles: [router], address: "10.0.0.[1-2]"}
+  web[1-2]: {roles: [web], address: "10.0.0.[1-2]"}
 ```
 
 ## Good
 
 ```netpol
-role router, balancer
-allow world    -> balancer : tcp 80, 443
-allow balancer -> router   : tcp 80
-```
-```yaml
-policy: ./policy.netpol
-nodes:
-  balancer: {roles: [balancer], address: 10.0.0.9}
-  router[1-2]: {roles: [router], address: "10.0.0.[1-2]"}
+policy shop "a shop"
+role balancer "the entry"
+role web "the shop"
+option egress = enforced
+allow world -> balancer : tcp 443 because "visitors" owner "ops"
+allow balancer -> web   : tcp 80  because "their requests" owner "ops"
+never outside -> web    : any
 ```
 """
 
@@ -67,15 +68,27 @@ def check(context: Context) -> Iterator[Diagnostic]:
     for whom, its in by_whom.items():
         names = list(dict.fromkeys(name for one in its for name in one.node_class.members))
         several = len(names) > 1 and (len(names) < len(nodes) or of_one_kind)
-        if several and not _behind(names, context):
+        if several and not _behind(names, context) and not _wanted(names, context):
             yield _finding(whom, names, in_order(each for one in its for each in one.statements))
 
 
 def _behind(names: Collection[str], context: Context) -> bool:
     """Whether something is in front of some of these nodes."""
-    wanted = set(names)
-    own = address_set([address for node in context.cluster.nodes if node.name in wanted for address in node.addresses])
+    own = _addresses(names, context)
     return any(_in_front(one, own, context) for one in context.policy.of(Verb.ALLOW))
+
+
+def _wanted(names: Collection[str], context: Context) -> bool:
+    """Whether the policy asks for several of them."""
+    own = _addresses(names, context)
+    asking = (DemandKind.AT_LEAST, DemandKind.EXACTLY)
+    demands = [one for one in context.policy.demands if one.kind in asking and one.number > 1]
+    return any(one.selector.addresses.covers(own) for one in demands)
+
+
+def _addresses(names: Collection[str], context: Context) -> AddressSet:
+    wanted = set(names)
+    return address_set([address for node in context.cluster.nodes if node.name in wanted for address in node.addresses])
 
 
 def _in_front(one: Statement, own: AddressSet, context: Context) -> bool:
@@ -95,4 +108,4 @@ def _finding(whom: str, names: Sequence[str], statements: Sequence[Statement]) -
     return RULE.finding(message, *labels, hint=hint, about=f"world -> {whom} : web")
 
 
-RULE = LintRule("NP408", Severity.NOTICE, PAGE, of_policy=check)
+RULE = LintRule("NP408", Severity.NOTICE, PAGE, of_policy=check, profile=Profile.PRODUCTION)

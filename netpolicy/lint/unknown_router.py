@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from netpolicy.diagnostic import Diagnostic, Severity
-from netpolicy.lint import LintRule
+from netpolicy.lint import LintRule, Profile
 from netpolicy.packet.addresses import address_text
 from netpolicy.policy.cluster import Cluster
 
@@ -44,8 +44,10 @@ def check(cluster: Cluster) -> Iterator[Diagnostic]:
     held = {address for node in cluster.nodes for address in node.addresses}
     for address, span in zip_longest(cluster.load_balancer_routers, cluster.router_spans):
         if address is not None and address not in held:
-            message = f"no node holds `{address_text(*address)}`, which the load balancer sends to"
-            yield RULE.finding(message, span, hint="correct it, or give that address to its node")
+            router = address_text(*address)
+            message = f"no node holds `{router}`, which the load balancer sends to"
+            hint = "correct it, or give that address to its node"
+            yield RULE.finding(message, span, hint=hint, about=f"load_balancer_routers {router}")
 
 
-RULE = LintRule("NP216", Severity.ERROR, PAGE, of_cluster=check)
+RULE = LintRule("NP216", Severity.ERROR, PAGE, of_cluster=check, profile=Profile.MINIMAL)

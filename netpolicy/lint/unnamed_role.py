@@ -64,7 +64,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
     for text, role in held.items():
         if text not in named and not addresses[text].overlaps(opened):
             hint = f"add the allow that it needs, or say `require {text} with …` and the roles that stand for it"
-            yield RULE.finding(f"no allow opens anything to the role `{text}` in particular", role.span, hint=hint)
+            message = f"no allow opens anything to the role `{text}` in particular"
+            yield RULE.finding(message, role.span, hint=hint, about=f"role {text}")
 
 
 def _named(context: Context) -> Iterator[str]:

@@ -17,13 +17,16 @@ class Citation:
     text: str
     place: str = ""
     span: Span | None = field(default=None, compare=False, repr=False)
+    owner: str = field(default="", compare=False)
+    because: str = field(default="", compare=False)
 
 
 def of_policy(policy: Policy) -> dict[str, Citation]:
     """The statements of a policy by id; both directions of `<->` share one, and the first is cited."""
     found: dict[str, Citation] = {}
     for one in policy.statements:
-        found.setdefault(one.id, Citation(one.text, one.span.place if one.span else "", one.span))
+        notes, place = one.attributes, one.span.place if one.span else ""
+        found.setdefault(one.id, Citation(one.text, place, one.span, notes.owner, notes.because))
     return found
 
 
@@ -32,5 +35,7 @@ def of_manifest(statements: Iterable[Mapping[str, Any]]) -> dict[str, Citation]:
     found: dict[str, Citation] = {}
     for one in statements:
         place = f"{one['file']}:{one['line']}:{one['column']}"
-        found.setdefault(one["id"], Citation(f"{one['who']} -> {one['whom']} : {one['what']}", place))
+        text = f"{one['who']} -> {one['whom']} : {one['what']}"
+        notes = [str(one.get(key, "")) for key in ("owner", "because")]
+        found.setdefault(one["id"], Citation(text, place, None, *notes))
     return found

@@ -79,5 +79,6 @@ class Cluster:
     clouds: tuple[Name, ...] | None = None
     policy_span: Span | None = field(default=None, compare=False, repr=False)
     mbus_span: Span | None = field(default=None, compare=False, repr=False)
+    hostname_span: Span | None = field(default=None, compare=False, repr=False)
     api_name_span: Span | None = field(default=None, compare=False, repr=False)
     router_spans: tuple[Span, ...] = field(default=(), compare=False, repr=False)

@@ -66,6 +66,7 @@ def _cluster(values: Values, entries: Entries) -> Cluster:
         clouds=entries.read("clouds", lambda branch: values.names(branch, "cloud", "of a cluster"), None),
         policy_span=_place(entries, "policy"),
         mbus_span=_place(entries, "mbus"),
+        hostname_span=_place(entries, "hostname"),
         api_name_span=_place(entries, "api_name"),
         router_spans=_item_places(entries, "load_balancer_routers"),
     )

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from netpolicy import __version__
-from netpolicy.packet.addresses import FAMILIES, network_text, networks
+from netpolicy.packet.addresses import network_text, networks
+from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.packet.packets import describe
 from netpolicy.packet.portwords import service_text
+from netpolicy.policy.contents import Entry
 from netpolicy.policy.identity import Identity
+from netpolicy.report.changes import because, count, families_of, line_of, many, names, service, shown
 from netpolicy.report.services import of_keys
-from netpolicy.verify.diff.blame import Cause
 from netpolicy.verify.diff.compare import Difference
 from netpolicy.verify.diff.cover import End
 from netpolicy.verify.diff.crossing import Share
-from netpolicy.verify.diff.gates import Way
 from netpolicy.verify.diff.kinds import NEW, OLD
 from netpolicy.verify.diff.naming import Change
+from netpolicy.verify.diff.restated import Broken, Moves, Restated
+from netpolicy.verify.diff.risk import risk_of
 
 FORMAT_VERSION = 1
 NOTHING = "no flow is opened or closed"
-_MOST = 8
 _FLOWS = 40
 _SIDES = {OLD: "old", NEW: "new"}
 _SHARES = {Share.KEPT: "kept", Share.CAME: "new nodes", Share.WENT: "gone nodes"}
@@ -39,132 +40,147 @@ class Input:
     digest: str
 
 
-def as_text(found: Difference) -> str:
-    """A line a flow, then the nodes, then all in one line."""
-    lines: list[str] = []
-    kept = [_line(word, one, found) for word, one in _shown(found, Share.KEPT)]
-    lines += _aligned(kept)
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two sides by the names that a person gave them, and all that changes from the old to the new.
+
+    `restated` is what the policies say otherwise, None where one of the sides does not tell. `command` shows all of it.
+    `absent` tells that the old side was not there yet.
+    """
+
+    old: str
+    new: str
+    found: Difference
+    restated: Restated | None
+    inputs: tuple[Input, ...]
+    command: str
+    absent: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.found) or (self.restated is not None and self.restated.matters)
+
+
+def as_text(every: Sequence[Comparison]) -> str:
+    """A section for each comparison, below its name where they are several."""
+    if len(every) == 1:
+        return _text(every[0])
+    return "\n".join(f"{one.new} against {one.old}:\n{_text(one)}" for one in every)
+
+
+def _text(one: Comparison) -> str:
+    """Promises that are broken or gone, a line a flow, then the nodes, then all in one line."""
+    found = one.found
+    lines = [f"{one.new} is not in {one.old}: all of it is new"] if one.absent else []
+    lines += _promise_lines(one.restated)
+    families = families_of(found)
+    lines += _aligned([_line(each, families) for each in shown(found, Share.KEPT)])
     for share, nodes in ((Share.CAME, found.came), (Share.WENT, found.went)):
         if nodes:
             lines.append(f"{_SHARES[share]}: {_nodes_text(nodes)}")
-            flows = [_line(word, one, found) for word, one in _shown(found, share)]
+            flows = [_line(each, families) for each in shown(found, share)]
             lines += [f"  {line}" for line in _aligned(flows[:_FLOWS])]
             lines += [f"  and {len(flows) - _FLOWS} more flows"] if len(flows) > _FLOWS else []
     if found.touched:
         lines.append(f"nodes touched: {_touched_text(found)}")
-    return "\n".join([*lines, summary(found)]) + "\n"
+    return "\n".join([*lines, summary(one)]) + "\n"
 
 
-def as_markdown(found: Difference) -> str:
-    """What is opened first, then what is closed; the rest is folded."""
-    lines = [f"**{summary(found)}**", ""]
-    for opened, title in ((True, "opened"), (False, "closed")):
-        rows = [one for _, one in _shown(found, Share.KEPT) if one.opened is opened]
-        lines += _table(title, rows, found)
-    folded: list[str] = []
-    for share, nodes in ((Share.CAME, found.came), (Share.WENT, found.went)):
-        if nodes:
-            folded += [f"{_SHARES[share]}: {_escaped(_nodes_text(nodes))}", ""]
-            folded += _table("flow", [one for _, one in _shown(found, share)][:_FLOWS], found)
-    if found.touched:
-        folded += [f"nodes touched: {_escaped(_touched_text(found))}", ""]
-    if folded:
-        lines += [f"<details><summary>{_nodes_summary(found)}</summary>", "", *folded, "</details>", ""]
-    return "\n".join(lines).rstrip("\n") + "\n"
+def as_json(every: Sequence[Comparison]) -> str:
+    """Everything, for programs; the same for the same input, byte for byte. Of several comparisons it is a list."""
+    documents = [as_document(one) for one in every]
+    return json.dumps(documents[0] if len(documents) == 1 else documents, indent=1, sort_keys=True) + "\n"
 
 
-def as_json(found: Difference, inputs: Sequence[Input]) -> str:
-    """Everything, for programs; the same for the same input, byte for byte."""
-    document = {
+def as_document(one: Comparison) -> dict[str, Any]:
+    """One comparison as values; `promises` and `statements` are null where a side does not say what its policy is."""
+    return {
         "format_version": FORMAT_VERSION,
         "tool": {"name": "netpolicy", "version": __version__},
+        "old": one.old,
+        "new": one.new,
+        "absent": one.absent,
         "inputs": [
-            {"side": one.side, "path": one.path, "sha256": one.digest}
-            for one in sorted(inputs, key=lambda one: (one.side != "old", one.path, one.digest))
+            {"side": each.side, "path": each.path, "sha256": each.digest}
+            for each in sorted(one.inputs, key=lambda each: (each.side != "old", each.path, each.digest))
         ],
-    }
-    return json.dumps(document | as_value(found), indent=1, sort_keys=True) + "\n"
+        "summary": summary(one),
+        "promises": _promises(one.restated) if one.restated is not None else None,
+        "statements": _statements(one.restated) if one.restated is not None else None,
+    } | _changes(one.found)
 
 
 def as_value(found: Difference) -> dict[str, Any]:
-    """What changes, as JSON tells it."""
+    """What changes in the rules alone, as JSON tells it."""
+    return {"summary": f"{_flows_summary(found)}; {_nodes_summary(found)}"} | _changes(found)
+
+
+def _changes(found: Difference) -> dict[str, Any]:
     return {
-        "summary": summary(found),
-        "opened": [_entry(one) for one in found.changes if one.opened],
-        "closed": [_entry(one) for one in found.changes if not one.opened],
+        "opened": [_entry(each) for each in found.changes if each.opened],
+        "closed": [_entry(each) for each in found.changes if not each.opened],
         "nodes": {
-            "new": [_node(one) for one in found.came],
-            "gone": [_node(one) for one in found.went],
-            "touched": [{"name": one.name, "rules": one.rules, "addresses": one.addresses} for one in found.touched],
+            "new": [_node(each) for each in found.came],
+            "gone": [_node(each) for each in found.went],
+            "touched": [
+                {"name": each.name, "rules": each.rules, "addresses": each.addresses} for each in found.touched
+            ],
+            "touched_by_role": [
+                {"role": each.role, "touched": each.touched, "of": each.whole} for each in found.tallies
+            ],
         },
     }
 
 
-def summary(found: Difference) -> str:
+def summary(one: Comparison) -> str:
     """All in one line."""
-    counts = [sum(one.opened is opened for _, one in _shown(found, Share.KEPT)) for opened in (True, False)]
-    flows = f"{_many(counts[0], 'flow')} opened, {counts[1]:,} closed" if any(counts) else NOTHING
-    return f"{flows}; {_nodes_summary(found)}"
+    told = [_flows_summary(one.found), _nodes_summary(one.found)]
+    if one.restated is not None:
+        promised = [(len(one.restated.broken), "broken"), (len(one.restated.promises.removed), "removed")]
+        listed = ", ".join(f"{number:,} {word}" for number, word in promised if number)
+        told += [f"promises: {listed}"] if listed else []
+    return "; ".join(told)
+
+
+def _flows_summary(found: Difference) -> str:
+    counts = [sum(each.opened is opened for each in shown(found, Share.KEPT)) for opened in (True, False)]
+    return f"{many(counts[0], 'flow')} opened, {counts[1]:,} closed" if any(counts) else NOTHING
 
 
 def _nodes_summary(found: Difference) -> str:
     counted = [(len(found.came), "new"), (len(found.went), "gone"), (len(found.touched), "touched")]
-    told = [f"{count:,} {word}" for count, word in counted if count]
+    told = [f"{number:,} {word}" for number, word in counted if number]
     if not told:
         return "no node is touched"
-    first = next(count for count, _ in counted if count)
+    first = next(number for number, _ in counted if number)
     return f"{'node' if len(told) == 1 and first == 1 else 'nodes'}: {', '.join(told)}"
 
 
-def _shown(found: Difference, share: Share) -> Iterator[tuple[str, Change]]:
-    """The changes of a share in order; what is published as well as received is told once."""
-    of_share = [one for one in found.changes if one.share is share]
-    received = {(one.opened, one.source, one.destination): one.ports for one in of_share if one.way is Way.RECEIVED}
-    for one in of_share:
-        also = received.get((one.opened, one.source, one.destination))
-        if one.way is not Way.PUBLISHED or also is None or not also.covers(one.ports):
-            yield "opened" if one.opened else "closed", one
+def _promise_lines(restated: Restated | None) -> list[str]:
+    if restated is None:
+        return []
+    broken = [(f"broken  {one.code} {one.promise.line}", _place(one.promise), how(one)) for one in restated.broken]
+    removed = [(f"removed  {one.line}", _place(one), _lost(one, restated)) for one in restated.promises.removed]
+    return _aligned([*broken, *removed])
 
 
-def _line(word: str, one: Change, found: Difference) -> tuple[str, str, str]:
-    flow = f"{word}  {one.source.name} -> {one.destination.name} : {_service(one, found)}"
-    return flow, f"{_count(one.source)} -> {_count(one.destination)}", _because(one)
+def _lost(one: Entry, restated: Restated) -> str:
+    told = restated.lost_by(one)
+    return f"it would be broken now: {told}" if told else ""
 
 
-def _service(one: Change, found: Difference) -> str:
-    # The family is left out where nobody needs it.
-    families = FAMILIES if any(each.ports.v6 for each in found.changes) else one.ports.families()
-    way = {Way.RECEIVED: "", Way.PUBLISHED: " (published by DNAT)", Way.SENT: " (going out)"}[one.way]
-    return service_text(one.ports, families) + way
+def how(one: Broken) -> str:
+    """What breaks a promise, and whether the old side broke it too."""
+    return f"{one.shown} (as before)" if one.before else one.shown
 
 
-def _count(end: End) -> str:
-    if not end.nodes:
-        return "addresses" if end.addresses else "nobody"
-    if not end.partial:
-        return _many(len(end.nodes), "node")
-    return f"{len(end.nodes):,} of {end.whole:,} nodes ({_names(end.nodes)})"
+def _place(one: Entry) -> str:
+    return line_of(one.place)
 
 
-def _because(one: Change) -> str:
-    """The statements to thank or to blame."""
-    new, old = ([cause for cause in one.causes if cause.side == side] for side in (NEW, OLD))
-    if one.opened:
-        told = [f"by {_places(new)}"] if new else []
-        return "; ".join([*told, f"no longer denied by {_places(old)}"] if old else told)
-    if new:
-        return f"denied by {_places(new)}"
-    return f"was allowed by {_places(old)}" if old else ""
-
-
-def _places(causes: Sequence[Cause]) -> str:
-    shown = [f"{one.id} {_place(one.place)}".strip() for one in causes[:3]]
-    return ", ".join(shown) + (f" and {len(causes) - 3} more" if len(causes) > 3 else "")
-
-
-def _place(text: str) -> str:
-    """`file:line` of `file:line:column`."""
-    return re.sub(r"(:\d+):\d+$", r"\1", text)
+def _line(one: Change, families: tuple[Family, ...]) -> tuple[str, str, str]:
+    word = "opened" if one.opened else "closed"
+    flow = f"{word}  {one.source.name} -> {one.destination.name} : {service(one, families)}"
+    return flow, f"{count(one.source)} -> {count(one.destination)}", because(one)
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -175,42 +191,62 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     return ["   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _table(title: str, rows: Sequence[Change], found: Difference) -> list[str]:
-    if not rows:
-        return []
-    lines = [f"| {title} | service | nodes | statements |", "|---|---|---|---|"]
-    for one in rows:
-        ends = f"{one.source.name} → {one.destination.name}"
-        count = f"{_count(one.source)} → {_count(one.destination)}"
-        cells = (ends, _service(one, found), count, _because(one))
-        lines.append(f"| {' | '.join(_escaped(cell) for cell in cells)} |")
-    return [*lines, ""]
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([\\|<>*_`\[\]])", r"\\\1", text)
-
-
 def _nodes_text(nodes: Sequence[Identity]) -> str:
-    return _names([f"{one.node} ({', '.join(one.roles) or 'no role'})" for one in nodes])
+    return names([f"{one.node} ({', '.join(one.roles) or 'no role'})" for one in nodes])
 
 
 def _touched_text(found: Difference) -> str:
     moved = [one.name for one in found.touched if one.addresses]
-    told = _names([one.name for one in found.touched])
-    return told + (f"; other addresses: {_names(moved)}" if moved else "")
+    told = names([one.name for one in found.touched])
+    return told + (f"; other addresses: {names(moved)}" if moved else "")
 
 
-def _names(names: Sequence[str]) -> str:
-    more = len(names) - _MOST
-    return ", ".join(names[:_MOST]) + (f" and {more:,} more" if more > 0 else "")
+def _promises(restated: Restated) -> dict[str, Any]:
+    """`lost` says of each removed promise what would break it now: nothing, or null where that is not known."""
+    broken = [
+        {
+            **_said(one.promise),
+            "code": one.code,
+            "message": one.message,
+            "witness": one.witness or None,
+            "blamed": [line_of(place) for place in one.blamed],
+            "before": one.before,
+        }
+        for one in restated.broken
+    ]
+    removed = [{**_said(one), "lost": restated.lost_by(one)} for one in restated.promises.removed]
+    return {
+        "broken": broken,
+        "mended": [_said(one) for one in restated.mended],
+        "removed": removed,
+        "added": [_said(one) for one in restated.promises.added],
+        "changed": [{"old": _said(old), "new": _said(new)} for old, new in restated.promises.changed],
+    }
 
 
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}{'s' * (count != 1)}"
+def _statements(restated: Restated) -> dict[str, Any]:
+    return {
+        **_moves(restated.rules),
+        "settings": [{"name": name, "old": old, "new": new} for name, old, new in restated.settings],
+    }
+
+
+def _moves(moves: Moves) -> dict[str, Any]:
+    return {
+        "added": [_said(one) for one in moves.added],
+        "removed": [_said(one) for one in moves.removed],
+        "changed": [{"old": _said(old), "new": _said(new)} for old, new in moves.changed],
+    }
+
+
+def _said(one: Entry) -> dict[str, Any]:
+    told = {"owner": one.owner, "because": one.because, "expires": one.until}
+    known = {key: value for key, value in told.items() if value}
+    return {"verb": one.verb, "id": one.id or None, "text": one.text, "place": one.place} | known
 
 
 def _entry(one: Change) -> dict[str, Any]:
+    risk = risk_of(one)
     return {
         "share": one.share.value,
         "way": one.way.value,
@@ -224,8 +260,11 @@ def _entry(one: Change) -> dict[str, Any]:
         "text": f"{one.source.name} -> {one.destination.name} : {service_text(one.ports)}",
         "witness": describe(one.witness),
         "statements": [
-            {"side": _SIDES[each.side], "id": each.id, "text": each.text, "place": each.place} for each in one.causes
+            {"side": _SIDES[each.side], "id": each.id, "text": each.text, "place": each.place}
+            | {key: value for key, value in (("owner", each.owner), ("because", each.because)) if value}
+            for each in one.causes
         ],
+        "risk": {"level": risk.level.value, "reasons": list(risk.reasons)},
     }
 
 

@@ -16,11 +16,13 @@ from netpolicy.packet.intervals import Intervals, difference, size, union_all
 from netpolicy.packet.packets import describe
 from netpolicy.packet.packetset import ADDRESSES, NO_MAC, NO_PORT, STATES, Axis, last
 from netpolicy.report.diff import FORMAT_VERSION, Input
+from netpolicy.report.gfm import LIMIT, Page
 from netpolicy.report.services import joined, of_keys
 from netpolicy.verify.diff.rules import Part
 
 _BOXES, _READ = 12, 400
 _LISTED = 4
+_END = 100
 NOTHING = "no packet is opened or closed"
 
 
@@ -37,8 +39,12 @@ def as_text(parts: Sequence[Part], coverage: Mapping[str, str]) -> str:
 
 
 def as_markdown(parts: Sequence[Part], coverage: Mapping[str, str]) -> str:
-    """The summary, and the text of the boxes as a block."""
-    return f"**{summary(parts)}**\n\n```text\n{as_text(parts, coverage)}```\n"
+    """The summary, and the text of the boxes as a block, as far as a comment has room."""
+    page, lines = Page(LIMIT), as_text(parts, coverage).rstrip("\n").split("\n")
+    page.add(f"**{summary(parts)}**", "", "```text")
+    put = next((at for at, line in enumerate(lines) if not page.add(line, spare=_END)), len(lines))
+    page.add("```", *(["", f"{len(lines) - put:,} more lines are left out here."] if put < len(lines) else []))
+    return page.text
 
 
 def as_json(parts: Sequence[Part], coverage: Mapping[str, str], inputs: Sequence[Input]) -> str:

@@ -15,21 +15,51 @@ from netpolicy.packet.intervals import Intervals
 from netpolicy.packet.packets import Packet
 from netpolicy.packet.ports import PORTED, VALUE_BITS, VALUE_LAST, Protocol
 from netpolicy.policy.cluster import Address, Node
-from netpolicy.policy.model import Egress, Policy, Statement, Virtual
+from netpolicy.policy.contents import demand_entry
+from netpolicy.policy.model import Demand, Egress, Policy, Statement, Virtual
 from netpolicy.policy.selectors import address_set
 from netpolicy.verify.demands import judge_demand
 
 _NAMES = {int(number): number.name.lower() for number in Protocol}
 
 
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A promise that is broken, and the finding that says so; `witness` is a packet in words, empty for a demand."""
+
+    promise: Statement | Demand
+    witness: str
+    finding: Diagnostic
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Equal for promises that mean the same: verb, and id or text."""
+        if isinstance(self.promise, Statement):
+            return self.promise.verb.value, self.promise.id
+        return demand_entry(self.promise).key
+
+
 def judge_promises(policy: Policy, plans: Sequence[Plan]) -> list[Diagnostic]:
     """A diagnostic for each promise that the cluster, or a packet of the plan, breaks."""
-    found = [one for demand in policy.demands for one in judge_demand(policy, demand)]
-    promises = policy.of(Verb.NEVER, Verb.EXPECT)
-    if promises:
-        judge = _Judge(policy, plans)
-        found += [one for promise in promises for one in judge.judge(promise)]
-    return found
+    return [one.finding for one in breaches(policy, plans)]
+
+
+def breaches(policy: Policy, plans: Sequence[Plan]) -> list[Breach]:
+    """The promises that the cluster, or a packet of the plan, breaks."""
+    return judged_demands(policy, policy.demands) + judged(policy, plans, policy.of(Verb.NEVER, Verb.EXPECT))
+
+
+def judged_demands(policy: Policy, demands: Sequence[Demand]) -> list[Breach]:
+    """Those of the demands, which need not be the policy's own, that do not hold in its cluster."""
+    return [Breach(demand, "", one) for demand in demands for one in judge_demand(policy, demand)]
+
+
+def judged(policy: Policy, plans: Sequence[Plan], promises: Sequence[Statement]) -> list[Breach]:
+    """Those of the promises, which need not be the policy's own, that a packet of the plan breaks."""
+    if not promises:
+        return []
+    judge = _Judge(policy, plans)
+    return [one for promise in promises for one in judge.judge(promise)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +83,19 @@ class _Judge:
     def node_of(self) -> dict[Address, Node]:
         return {address: node for node in self.policy.cluster.nodes for address in node.addresses}
 
-    def judge(self, promise: Statement) -> Iterable[Diagnostic]:
-        """At most one diagnostic a promise: the first witness."""
+    def judge(self, promise: Statement) -> Iterable[Breach]:
+        """At most one breach a promise: the first witness."""
         never = promise.verb is Verb.NEVER
         for view in self._views(promise):
             passing = _passing(view.wanted, [flow for flow in view.flows if self._meet(promise, flow)])
             witness = self.witness(passing if never else view.wanted - passing)
             if witness is not None:
-                yield self._broken(promise, witness, view.flows)
+                yield Breach(promise, self.words(witness), self._broken(promise, witness, view.flows))
                 return
         if never and self.policy.egress is Egress.OPEN:
             witness = self._leaving(promise, promise.who.addresses & self.policy.nodes).witness()
             if witness is not None:
-                yield self._left_open(promise, witness)
+                yield Breach(promise, self.words(witness), self._left_open(promise, witness))
 
     # What a promise is about.
 

@@ -14,8 +14,8 @@ import pytest
 from netpolicy.cli.packing import FILES, NAMESPACE
 from tests.audits import keep_schema
 from tests.cli.conftest import Run
+from tests.cli.repository import git
 from tests.cli.running import CLUSTER, POLICY, contents, place
-from tests.cli.test_diff import git
 
 DAY = ("--as-of", "2027-03-01")
 NODES = ("db", "web1", "web2")

@@ -133,8 +133,11 @@ def drifted(code: str, section: str) -> list[Diagnostic]:
     return [*(finding(one, {}) for one in differences(held.live, wanted)), *overruled(held.live, wanted)]
 
 
-def told(code: str, section: str) -> list[Diagnostic]:
-    """All that is found in an example of a page; by lint rules, and by clouds, only in the pages of their codes."""
+def told(code: str, section: str, before: str = "") -> list[Diagnostic]:
+    """All that is found in an example of a page; by lint rules, and by clouds, only in the pages of their codes.
+
+    What a lint rule judges may have lines before it.
+    """
     example = blocks(code, section)
     if OF_NODES.fullmatch(code):
         return stood(code, example["yaml"], example["json"])
@@ -142,7 +145,7 @@ def told(code: str, section: str) -> list[Diagnostic]:
         return listened(example["netpol"], example["json"])
     if code in OF_RULES or code in OF_SUPPRESSIONS:
         policy = example.get("netpol", "")
-        files = {CLUSTER: example.get("yaml") or fitting_cluster(policy), POLICY: policy}
+        files = {CLUSTER: before + (example.get("yaml") or fitting_cluster(policy)), POLICY: before + policy}
         return linted(files, profile=OF_RULES[code].profile if code in OF_RULES else Profile.STANDARD)
     if code.startswith("NP8"):
         return drifted(code, section)

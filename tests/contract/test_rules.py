@@ -63,6 +63,17 @@ def test_its_findings_weigh_what_it_says_and_have_a_place(rule: LintRule) -> Non
 
 
 @EVERY_RULE
+def test_its_findings_are_known_by_their_meaning(rule: LintRule) -> None:
+    """`about` is there, is one line without the marks of a message, and the same when lines are added before it."""
+    for one in bad(rule):
+        assert one.subject.isprintable()
+        assert one.subject
+        assert "`" not in one.subject
+    moved = told(rule.code, "bad", before="\n\n# moved\n")
+    assert [one.subject for one in moved] == [one.subject for one in told(rule.code, "bad")]
+
+
+@EVERY_RULE
 def test_a_profile_asks_no_less_than_a_laxer_one(rule: LintRule) -> None:
     """What weighs in a lax profile weighs as much in a stricter one; and every rule is asked in the strictest."""
     levels = [rule.level(profile) for profile in Profile]

@@ -226,10 +226,17 @@ def test_a_cluster_of_equal_nodes_has_no_inside() -> None:
         ("allow world -> router : tcp 443\nallow all -> router : tcp 80\n", ["NP408"]),
         ("allow world -> router : tcp 443\nallow 8.0.0.0/7 -> router : tcp 80\n", ["NP408"]),
         ("allow world -> router : tcp 443\nallow world -> router@10.0.0.99 : tcp 443\n", []),
+        ("allow world -> router : tcp 443\nrequire at least 2 router\n", []),  # the policy has decided so
+        ("allow world -> router : tcp 443\nadvise exactly 2 router\n", []),
+        ("allow world -> router : tcp 443\nrequire at least 1 router\n", ["NP408"]),
+        ("allow world -> router : tcp 443\nrequire at least 1 core\nadvise exactly 3 all\n", []),
+        ("allow world -> core, mysql : tcp 443\nadvise at least 1 router\n", ["NP408"]),
     ],
 )
 def test_several_entries(policy: str, codes: list[str]) -> None:
-    assert [one.code for one in found(policy)] == codes
+    """Only production asks."""
+    assert [one.code for one in found(policy, profile=Profile.PRODUCTION) if one.code == "NP408"] == codes
+    assert found(policy) == []
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ class Cause:
     id: str
     text: str = field(compare=False)
     place: str = field(compare=False)
+    owner: str = field(default="", compare=False)
+    because: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def causes(ground: Ground, one: Witness, *, opened: bool) -> Iterator[Cause]:
             passes, statements = emitted.why(name, met)
             for statement in statements if passes == (side == here) else ():
                 cited = emitted.citations.get(statement, Citation(""))
-                yield Cause(side, statement, cited.text, cited.place)
+                yield Cause(side, statement, cited.text, cited.place, cited.owner, cited.because)
 
 
 def _sent(packet: Packet, card: str) -> Packet:

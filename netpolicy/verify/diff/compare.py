@@ -5,7 +5,7 @@ Nodes are compared by name: one that only changed its address has no flow opened
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from netpolicy.packet.family import FAMILIES
@@ -14,7 +14,9 @@ from netpolicy.policy.identity import Identity
 from netpolicy.verify.diff.cover import ALL
 from netpolicy.verify.diff.crossing import Ground, Share, crossings
 from netpolicy.verify.diff.grouping import groups
+from netpolicy.verify.diff.kinds import NO_ROLE
 from netpolicy.verify.diff.naming import Change, Naming
+from netpolicy.verify.diff.risk import risk_of
 from netpolicy.verify.diff.strangers import OUTSIDE, WORLD
 from netpolicy.verify.emitted import Emitted
 
@@ -29,13 +31,26 @@ class Touched:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """How many of the nodes of a role are touched."""
+
+    role: str
+    touched: int
+    whole: int
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
-    """All that changes, what raises a risk first. `came` and `went` are nodes of one side alone."""
+    """All that changes, what raises a risk first. `came` and `went` are nodes of one side alone.
+
+    `tallies` count the touched nodes by role, on the new side.
+    """
 
     changes: tuple[Change, ...]
     touched: tuple[Touched, ...]
     came: tuple[Identity, ...]
     went: tuple[Identity, ...]
+    tallies: tuple[Tally, ...] = ()
 
     def of(self, share: Share, *, opened: bool) -> list[Change]:
         """The changes of nodes of one share."""
@@ -56,22 +71,36 @@ def diff(old: Emitted, new: Emitted) -> Difference:
         for name, node in sorted(after.items())
         if name in before
     ]
+    touched = [one for one in touched if one.rules or one.addresses]
     return Difference(
-        tuple(sorted(found, key=risk)),
-        tuple(one for one in touched if one.rules or one.addresses),
+        tuple(sorted(found, key=order)),
+        tuple(touched),
         tuple(node for name, node in sorted(after.items()) if name not in before),
         tuple(node for name, node in sorted(before.items()) if name not in after),
+        _tallies(new.nodes, {one.name for one in touched}),
     )
 
 
-def risk(one: Change) -> tuple[object, ...]:
-    """Sorts what raises a risk most first: kept nodes, opened, from anywhere, many ports."""
+def order(one: Change) -> tuple[object, ...]:
+    """Sorts what raises a risk most first: kept nodes, opened, from anywhere, to data or admin ports, many ports."""
     far = 0 if one.source.name in (WORLD, OUTSIDE) else 1 if one.source.name.startswith(OUTSIDE) else 2
     if one.source.nodes:
         far = 3
     width = max(size(one.ports.of(family)) for family in FAMILIES)
     ends = (one.source.name, one.destination.name, one.source.nodes, one.destination.nodes, one.way.value)
-    return (one.share is not Share.KEPT, not one.opened, far, -width, *ends, one.ports.v4, one.ports.v6)
+    place = (one.share is not Share.KEPT, not one.opened, risk_of(one).level.rank)
+    return (*place, far, -width, *ends, one.ports.v4, one.ports.v6)
+
+
+def _tallies(nodes: Sequence[Identity], touched: Collection[str]) -> tuple[Tally, ...]:
+    """How many nodes of each role are touched; a node of several roles counts in each."""
+    whole: dict[str, list[int]] = {}
+    for node in nodes:
+        for role in node.roles or (NO_ROLE,):
+            counted = whole.setdefault(role, [0, 0])
+            counted[0] += node.node in touched
+            counted[1] += 1
+    return tuple(Tally(role, *counted) for role, counted in sorted(whole.items()) if counted[0])
 
 
 def _merged(changes: Sequence[Change]) -> list[Change]:

@@ -13,6 +13,7 @@ from netpolicy.verify.emitted import Emitted
 
 OLD, NEW = 0, 1
 SIDES = (OLD, NEW)
+NO_ROLE = "(no role)"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -82,4 +83,4 @@ def kinds(sides: Sequence[Emitted], atoms: Mapping[Family, Atoms]) -> list[Kind]
 
 def _half(node: Identity, atoms: Mapping[Family, Atoms]) -> Half:
     told = tuple((place, atoms[family].number(address)) for place, (family, address) in places(node).items())
-    return Half(node.digest, node.roles or ("(no role)",), told)
+    return Half(node.digest, node.roles or (NO_ROLE,), told)

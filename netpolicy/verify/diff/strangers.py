@@ -19,6 +19,8 @@ class Strangers:
 
     def __init__(self, ground: Ground, side: int) -> None:
         self.ground, self.side = ground, side
+        self._held: dict[Stranger, AddressSet] = {}
+        self._named: dict[Family, list[tuple[str, frozenset[Stranger]]]] = {}
 
     def names(self, some: Collection[Stranger]) -> list[Named]:
         """Ends that together are exactly these strangers, of one family."""
@@ -46,6 +48,12 @@ class Strangers:
 
     def _networks(self, family: Family, some: Collection[Stranger]) -> Iterator[tuple[str, frozenset[Stranger]]]:
         """Names of networks, and networks that rules name, that lie in these strangers."""
+        if family not in self._named:
+            self._named[family] = list(self._every_network(family))
+        asked = frozenset(some)
+        yield from ((name, inside) for name, inside in self._named[family] if inside <= asked)
+
+    def _every_network(self, family: Family) -> Iterator[tuple[str, frozenset[Stranger]]]:
         atoms = self.ground.atoms[family]
         strangers = set(self.ground.strangers[self.side][family])
         here, there = self.ground.sides[self.side], self.ground.sides[1 - self.side]
@@ -62,17 +70,22 @@ class Strangers:
                 for number in range(first, last + 1)
                 if number in strangers
             )
-            if inside and inside <= set(some):
+            if inside:
                 yield name, inside
 
+    def _addresses(self, one: Stranger) -> AddressSet:
+        if one not in self._held:
+            self._held[one] = self.ground.addresses(self.side, one)
+        return self._held[one]
+
     def _text(self, family: Family, some: Iterable[Stranger]) -> str:
-        return _text(family, union_all(self.ground.addresses(self.side, one).of(family) for one in some))
+        return _text(family, union_all(self._addresses(one).of(family) for one in some))
 
     def _outside(self, name: str, some: Iterable[Stranger]) -> End:
-        return End(name, addresses=AddressSet.union_all([self.ground.addresses(self.side, one) for one in some]))
+        return End(name, addresses=AddressSet.union_all([self._addresses(one) for one in some]))
 
     def _size(self, some: Iterable[Stranger]) -> int:
-        return sum(size(self.ground.addresses(self.side, one).of(one.family)) for one in some)
+        return sum(size(self._addresses(one).of(one.family)) for one in some)
 
 
 def _text(family: Family, addresses: Intervals) -> str:

@@ -1,0 +1,76 @@
+"""GitHub-flavoured Markdown in which input can do nothing: every word of it stands in code.
+
+There GitHub makes no link, no mention, no issue number, no emoji and no formula of it, and renders no HTML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+LIMIT = 65_000
+"""Bytes of a whole comment: GitHub takes 65,536 characters."""
+_LONGEST = 240
+_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+_EASY = re.compile(r"[^`|\\]+")
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+
+
+def code(text: str, most: int = _LONGEST) -> str:
+    """The text as code, on one line, cut where it is longer; nothing where it is empty."""
+    shown = shortened(text, most)
+    if not shown:
+        return ""
+    # A bar ends a cell and a backtick the code, and who escapes them differs between readers: such text is HTML.
+    return f"`{shown}`" if _EASY.fullmatch(shown) else as_html(shown, most)
+
+
+def as_html(text: str, most: int = _LONGEST) -> str:
+    """The text as code where Markdown is not read, as inside of `<summary>`."""
+    shown = shortened(text, most)
+    return f"<code>{_PUNCTUATION.sub(lambda found: f'&#{ord(found[0])};', shown)}</code>" if shown else ""
+
+
+def shortened(text: str, most: int = _LONGEST) -> str:
+    """The text without line breaks and what does not print, in at most so many characters."""
+    shown = text
+    if not text.isprintable():
+        shown = "".join(one if one.isprintable() else " " if one.isspace() else _UNKNOWN for one in text)
+    shown = " ".join(shown.split())
+    return shown if len(shown) <= most else f"{shown[: most - 1].rstrip()}…"
+
+
+def row(cells: Iterable[str]) -> str:
+    """A row of a table; the cells are Markdown already."""
+    return f"| {' | '.join(cells)} |"
+
+
+def head(titles: Sequence[str]) -> tuple[str, str]:
+    """The two lines above the rows of a table."""
+    return row(titles), f"|{'---|' * len(titles)}"
+
+
+class Page:
+    """The lines of a comment, as many bytes of them as there is room for."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self._lines: list[str] = []
+
+    def add(self, *lines: str, spare: int = 0) -> bool:
+        """Adds the lines, all or none; answers whether there was room, with so much to spare."""
+        needed = sum(map(weight, lines))
+        if needed + spare > self.room:
+            return False
+        self._lines += lines
+        self.room -= needed
+        return True
+
+    @property
+    def text(self) -> str:
+        return "".join(f"{line}\n" for line in self._lines)
+
+
+def weight(line: str) -> int:
+    """The bytes of a line with its end."""
+    return len(line.encode("utf-8", "replace")) + 1
