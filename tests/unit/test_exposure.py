@@ -256,6 +256,24 @@ def test_a_flat_cluster(policy: str, codes: list[str]) -> None:
     assert [one.code for one in found(policy) if one.code in ("NP409",)] == codes
 
 
+def test_who_opens_all_to_all_is_blamed() -> None:
+    """Statements that open most ports alone; where none does, all that open some between nodes."""
+    (one,) = [one for one in found("allow all -> all : tcp 22\nallow all -> all : any\n") if one.code == "NP409"]
+    assert [label.span.text for label in one.labels] == ["allow all -> all : any"]
+    parted = "allow all -> all : tcp 1-20000\nallow all -> all : tcp 20001-40000\nallow inside -> all : udp 1\n"
+    (one,) = [one for one in found(parted) if one.code == "NP409"]
+    assert [label.text for label in one.labels] == ["", "and this one"]
+
+
+def test_a_node_that_cannot_reach_another_is_no_gap() -> None:
+    """Nothing is between nodes without a common family; where no two have one, nothing is said."""
+    nodes = NODES.replace('"2001:db8::1"', '"2001:db8::1", "2001:db8::2"')
+    assert [one.code for one in found("allow all -> all : tcp any\n", nodes)] == ["NP409"]
+    apart = "policy: ./policy.netpol\nnodes:\n  a: {roles: [core], address: 10.0.0.1}\n"
+    apart += '  b: {roles: [mysql], address: "2001:db8::1"}\n'
+    assert found("allow all -> all : tcp any\n", apart) == []
+
+
 def test_outgoing_traffic_is_asked_about_in_production() -> None:
     options = ("", "option egress = open\n", "option egress = enforced\n")
     open_ones = [any(one.code == "NP412" for one in found(each, profile=Profile.PRODUCTION)) for each in options]
