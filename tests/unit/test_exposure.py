@@ -1,10 +1,12 @@
 """What strangers reach, and the lint rules about it at their edges: judged by meaning, not by words."""
 
+from ipaddress import ip_address
+
 import pytest
 
 from netpolicy.diagnostic import Diagnostic
 from netpolicy.lint import Profile
-from netpolicy.packet.addresses import FAMILIES, Family
+from netpolicy.packet.addresses import FAMILIES, AddressSet, Family
 from netpolicy.packet.intervals import size
 from netpolicy.verify.exposure import MOST, PUBLIC, Degree, degree_of
 from netpolicy.verify.wellknown import AMPLIFIERS, CLEAR, DATA, REMOTE, SSH
@@ -48,6 +50,29 @@ def test_the_world_is_half_of_the_public_addresses() -> None:
     assert degree_of(1 << 16, Family.V4) is None
     assert degree_of((1 << 16) + 1, Family.V4) is Degree.WIDE
     assert degree_of(1 << 96, Family.V6) is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("0.255.255.255", "10.0.0.0", "100.64.0.0", "127.0.0.1", "169.254.169.254", "172.31.255.255", "192.0.0.9"),
+        *("192.0.2.1", "192.168.255.255", "198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1", "240.0.0.1"),
+        *("::1", "fe80::1", "fc00::1", "ff02::1", "2001:1ff::1", "2001:db8::1", "2002::1", "3fff:fff::1", "4000::"),
+    ],
+)
+def test_no_packet_comes_from_there(address: str) -> None:
+    assert AddressSet.of_addresses([ip_address(address)]).overlaps(PUBLIC) is False
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("1.0.0.0", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "172.32.0.0", "192.0.1.0"),
+        *("198.17.255.255", "198.20.0.0", "223.255.255.255", "2000::", "2001:200::", "2001:db9::", "2003::", "3ffe::"),
+    ],
+)
+def test_packets_may_come_from_there(address: str) -> None:
+    assert AddressSet.of_addresses([ip_address(address)]).overlaps(PUBLIC)
 
 
 @pytest.mark.parametrize("who", ["world", "outside", "0.0.0.0/0", "::/0", "2000::/3", HALVES, SIXTEEN, EIGHTS])
