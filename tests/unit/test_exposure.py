@@ -273,6 +273,8 @@ def test_several_entries(policy: str, codes: list[str]) -> None:
         ("allow router, mysql -> router : any\nallow all -> mysql : tcp any\n", ["NP409"]),
         ("allow inside -> all : tcp any\n", []),  # eth1 of mysql is not in it
         ("allow all -> router : any\n", []),
+        ("allow all -> router : any\nallow core -> mysql : tcp any\n", []),
+        ("allow all -> router : any\nallow router -> mysql : tcp any\n", ["NP409"]),  # mysql has one node
         ("allow all -> all : any\ndeny router -> mysql : tcp any\n", []),
         ("allow all -> all : any\ndeny router -> mysql : tcp 22\n", ["NP409"]),
     ],
@@ -281,9 +283,12 @@ def test_a_flat_cluster(policy: str, codes: list[str]) -> None:
     assert [one.code for one in found(policy) if one.code in ("NP409",)] == codes
 
 
+BESIDE = "allow all -> all : tcp 22\nallow core -> outside : tcp any\nallow inside except all -> core : tcp 1-40000\n"
+
+
 def test_who_opens_all_to_all_is_blamed() -> None:
     """Statements that open most ports alone; where none does, all that open some between nodes."""
-    (one,) = [one for one in found("allow all -> all : tcp 22\nallow all -> all : any\n") if one.code == "NP409"]
+    (one,) = [one for one in found(f"{BESIDE}allow all -> all : any\n") if one.code == "NP409"]
     assert [label.span.text for label in one.labels] == ["allow all -> all : any"]
     parted = "allow all -> all : tcp 1-20000\nallow all -> all : tcp 20001-40000\nallow inside -> all : udp 1\n"
     (one,) = [one for one in found(parted) if one.code == "NP409"]
