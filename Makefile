@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 CLUSTER := rules/clusters/twenty.yaml
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check coverage bench soak soak-node sabotage golden clean kernel-tools
+.PHONY: demo test check coverage bench soak soak-node sabotage golden clean kernel-tools browser-tools
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
@@ -21,12 +21,12 @@ check: .venv/.node
 	@$(BIN)/lint-imports --no-logo
 
 # What measures comes alone and last: two at once would fight for the machine's two cores.
-test: check kernel-tools
+test: check kernel-tools browser-tools
 	@$(BIN)/pytest -m "not alone" -n 2 --dist loadgroup
 	@$(BIN)/pytest -m alone
 
 # The same tests, three times as slow, and which lines of ours they run; fewer than 85 of 100 are a failure.
-coverage: .venv/.node kernel-tools
+coverage: .venv/.node kernel-tools browser-tools
 	@rm -f .coverage .coverage.*
 	@$(BIN)/pytest -m "not alone" -n 2 --dist loadgroup --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/pytest -m alone --cov --cov-append --cov-report=term
@@ -56,6 +56,9 @@ clean:
 kernel-tools:
 	@scripts/system-packages.sh kernel
 
+browser-tools:
+	@scripts/system-packages.sh browser
+
 # What only the bench needs: a library that draws.
 .venv/.bench: $(STAMP)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[bench]'
@@ -71,5 +74,5 @@ $(STAMP): pyproject.toml setup.py
 	@PYTHON=$(PYTHON) scripts/system-packages.sh python
 	@echo "making .venv" >&2
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev,report]'
 	@touch $@

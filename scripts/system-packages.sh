@@ -3,6 +3,7 @@
 #   system-packages.sh python    a Python of at least 3.11 that can make virtual environments ($PYTHON, else python3)
 #   system-packages.sh compiler  what python-iptables is built with: a C compiler, its library's headers, Python's
 #   system-packages.sh kernel    what the kernel tests run: iptables, ipset, nftables, conntrack, iproute2, kmod
+#   system-packages.sh browser   what the tests of pages run: Chromium, and what drives it
 set -euo pipefail
 
 PATH=$PATH:/usr/sbin:/sbin # Debian keeps them from users' PATH
@@ -41,8 +42,12 @@ kernel)
     need iproute2 ip
     need kmod modprobe
     ;;
+browser)
+    need chromium chromium
+    need chromium-driver chromedriver
+    ;;
 *)
-    echo "usage: $0 python|compiler|kernel" >&2
+    echo "usage: $0 python|compiler|kernel|browser" >&2
     exit 2
     ;;
 esac

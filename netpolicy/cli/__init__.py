@@ -22,7 +22,7 @@ FINE, WRONG, UNUSABLE = 0, 1, 2
 INTERRUPTED, UNHEARD = 130, 141  # as a shell says of a process that SIGINT or SIGPIPE ended
 COMMANDS = (
     *("init", "lint", "fmt", "compile", "verify", "why", "matrix", "diff", "rehearse", "explain"),
-    *("check-node", "apply-rules", "drift"),
+    *("check-node", "apply-rules", "drift", "audit"),
 )
 _DESCRIPTION = "Write who may talk to whom once; have it proved and compiled to firewall rules for every node."
 _EXAMPLES = ("netpolicy lint cluster.yaml", "netpolicy compile cluster.yaml -o build/")

@@ -33,14 +33,17 @@ class OutputError(Exception):
 
 
 @contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """A new, empty folder that takes the place of `target` when the block ends well, and vanishes when it does not."""
+def replacing(target: Path, contents: frozenset[str] = CONTENTS, what: str = "a build") -> Iterator[Path]:
+    """A new, empty folder that takes the place of `target` when the block ends well, and vanishes when it does not.
+
+    Only a folder that is empty or `what` of ours, with no other `contents`, is replaced.
+    """
     target = target.absolute()
     fresh: Path | None = None
     made: list[Path] = []
     try:
         with _stopped_by_exception():
-            _check(target)
+            _check(target, contents, what)
             _make_way(target.parent, made)
             fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
             fresh.chmod(0o755)
@@ -72,17 +75,19 @@ def _stop(number: int, _: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _check(target: Path) -> None:
-    """Refuses to replace what is not a build of ours."""
+def _check(target: Path, contents: frozenset[str], what: str) -> None:
+    """Refuses to replace what is not of ours."""
     if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise OutputError(f"`{target.name}` is no folder", "name a folder for the build")
+        raise OutputError(f"`{target.name}` is no folder", f"name a folder for {what}")
     held = sorted(one.name for one in target.iterdir()) if target.is_dir() else []
-    if held and (not CONTENTS.issuperset(held) or not _is_build(target)):
+    if held and (not contents.issuperset(held) or not _is_build(target)):
+        kind = what.partition(" ")[2]
         raise OutputError(
-            f"`{target.name}` holds files that are no build of {TOOL}", "name another folder, or empty this one"
+            f"`{target.name}` holds files that are no {kind} of {TOOL}", "name another folder, or empty this one"
         )
     if target == Path.cwd() or target in Path.cwd().parents:
-        raise OutputError("a build cannot take the place of the current folder", "name a folder in it, such as `build`")
+        message = f"{what} cannot take the place of the current folder"
+        raise OutputError(message, f"name a folder in it, such as `{what.partition(' ')[2]}`")
 
 
 def _is_build(folder: Path) -> bool:

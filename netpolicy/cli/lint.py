@@ -11,7 +11,7 @@ import argparse
 
 SUMMARY = "check a cluster and its policy"
 EXAMPLES = (
-    "netpolicy lint cluster.yaml --profile production --fail-on warning",
+    "netpolicy lint cluster.yaml --fail-on warning --as-of 2027-01-31",
     "netpolicy lint cluster.yaml --format github --report sarif:lint.sarif --report junit:lint.xml",
 )
 BARS = ("error", "warning", "notice")

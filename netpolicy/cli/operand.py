@@ -107,12 +107,12 @@ def _placed(name: str, other: str) -> tuple[str, Reader]:
         raise OperandError(UNUSABLE, error("NP905", str(failure), hint=failure.hint)) from None
 
 
-class _WithPolicy(Pipeline):
-    """A pipeline of a cluster whose policy is another file: `policy` is read by `of_policy`, with what it includes."""
+class WithPolicy(Pipeline):
+    """A pipeline of a cluster with another policy, named as the cluster file would; `of_policy` reads it."""
 
-    def __init__(self, policy: str, of_policy: Reader, options: argparse.Namespace) -> None:
+    def __init__(self, reference: str, of_policy: Reader, options: argparse.Namespace) -> None:
         super().__init__(options.cluster, read, _day(options), omit_expired=options.omit_expired)
-        self._policy_path = policy
+        self._reference = reference
         self._of_policy = of_policy
 
     def read(self, place: Place) -> Source | Unreadable:
@@ -125,10 +125,13 @@ class _WithPolicy(Pipeline):
         cluster, found = super()._cluster
         if cluster is None:
             return None, found
-        beside = posixpath.dirname(self.cluster_path) or "."
-        named = os.path.relpath(self._policy_path, beside)
-        reference = named if named.startswith("../") else f"./{named}"
-        return replace(cluster, policy=reference), found
+        return replace(cluster, policy=self._reference), found
+
+
+def beside(path: str, cluster: str) -> str:
+    """The path of a policy as the cluster file would name it."""
+    named = os.path.relpath(path, posixpath.dirname(cluster) or ".")
+    return named if named.startswith("../") else f"./{named}"
 
 
 def _day(options: argparse.Namespace) -> date:
@@ -146,7 +149,7 @@ def _of_pipeline(name: str, path: str, reader: Reader, options: argparse.Namespa
         if not options.cluster:
             hint = "name the cluster that it is for with `--cluster CLUSTER.yaml`"
             raise OperandError(UNUSABLE, error("NP905", f"`{path}` is a policy, and says nothing of nodes", hint=hint))
-        pipeline: Pipeline = _WithPolicy(path, reader, options)
+        pipeline: Pipeline = WithPolicy(beside(path, options.cluster), reader, options)
     else:
         pipeline = Pipeline(path, reader, _day(options), omit_expired=options.omit_expired)
     try:

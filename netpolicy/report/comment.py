@@ -5,8 +5,9 @@ However large the change, the comment stays within what GitHub takes, and says h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from netpolicy.packet.family import Family
 from netpolicy.policy.contents import Entry
@@ -15,16 +16,16 @@ from netpolicy.report.diff import Comparison, how
 from netpolicy.report.gfm import LIMIT, Page, code, head, row, weight
 from netpolicy.verify.diff.crossing import Share
 from netpolicy.verify.diff.naming import Change
-from netpolicy.verify.diff.restated import Restated
+from netpolicy.verify.diff.restated import Broken, Restated
 from netpolicy.verify.diff.risk import Level, risk_of
 
 MARKS = {Level.HIGH: "🔴", Level.MEDIUM: "🟠", Level.LOW: "🟡", Level.NONE: "🟢"}
 _SAME = "The meaning is the same: what passed before passes now, and nothing else does."
 _UNFOLDED = 12
 """So many rows are read without unfolding anything."""
-_ROLES, _LINES = 24, 40
-_BLOCKS, _AROUND = 12, 900
-"""Into how many blocks a section is thought to be cut, and the bytes of what frames one."""
+_ROLES, _LINES, _TEN = 24, 40, 10
+_BLOCKS, _AROUND, _SMALLEST = 12, 900, 2_500
+"""Into how many blocks a section is thought to be cut, the bytes of what frames one, and of the smallest section."""
 _FLOW = ("flow", "service", "nodes", "statements", "why")
 
 
@@ -41,10 +42,13 @@ def comment(every: Sequence[Comparison]) -> str:
             page.add(f"- and {len(every) - number:,} more")
             break
     page.add("")
-    for left, one in zip(range(len(differing), 0, -1), differing, strict=True):
+    told = sorted(differing, key=lambda one: level_of(one).rank)[: page.room // _SMALLEST]
+    for left, one in zip(range(len(told), 0, -1), told, strict=True):
         title = f"### {code(one.new)}"
-        told = _section(one, page.room // left - weight(title) - 3)
-        page.add(title, "", *told.split("\n"))
+        section = _section(one, page.room // left - weight(title) - 120)
+        page.add(title, "", *section.split("\n"))
+    if len(told) < len(differing):
+        page.add(f"{many(len(differing) - len(told), 'changed cluster')} have no room here: ask for one at a time.")
     return page.text.rstrip("\n") + "\n"
 
 
@@ -101,57 +105,67 @@ class _Writer:
     reserve: int
 
     def block(
-        self, title: str, above: Sequence[str], lines: Sequence[str], later: int, *, unfolded: int = _UNFOLDED
+        self,
+        title: str,
+        above: Sequence[str],
+        lines: Iterable[str],
+        total: int,
+        later: int,
+        *,
+        unfolded: int = _UNFOLDED,
+        a_line: int = 1,
     ) -> None:
-        """Title and lines: from `unfolded` on they are folded, and what has no room is counted."""
-        if not lines:
+        """Title and lines, which hold so many in `total`, `a_line` in each: from `unfolded` on they are folded.
+
+        What has no room is counted, and not even made.
+        """
+        if not total:
             return
-        frame = sum(map(weight, above))
+        frame, source = sum(map(weight, above)), iter(lines)
         room = self.page.room - later * self.reserve - _AROUND - frame
-        first = _fitting(lines[:unfolded], room)
+        first = list(_fitting(islice(source, unfolded), room))
         room -= sum(map(weight, first)) + frame
-        rest = _fitting(lines[unfolded:], room) if len(first) == len(lines[:unfolded]) else []
+        rest = list(_fitting(source, room)) if len(first) == min(unfolded, total) else []
         told = [f"**{title}**", "", *above, *first, ""] if first else []
         if rest:
-            summary = f"{len(lines) - len(first):,} more" if first else title
+            summary = f"{total - len(first):,} more" if first else title
             told += [f"<details><summary>{summary}</summary>", "", *above, *rest, "", "</details>", ""]
-        left = len(lines) - len(first) - len(rest)
+        left = max(0, total - a_line * (len(first) + len(rest)))
         told += [f"{title}: {left:,} more are left out here; {code(self.command)} lists them.", ""] if left else []
         self.page.add(*told)
 
 
-def _fitting(lines: Sequence[str], room: int) -> Sequence[str]:
-    for number, line in enumerate(lines):
+def _fitting(lines: Iterable[str], room: int) -> Iterator[str]:
+    """The lines that have room, up to the first that has none."""
+    for line in lines:
         room -= weight(line)
         if room < 0:
-            return lines[:number]
-    return lines
+            return
+        yield line
 
 
 def _promises(writer: _Writer, restated: Restated) -> None:
-    broken = [
-        row(
-            (
-                f"{MARKS[Level.HIGH]} {one.code}",
-                code(one.promise.line),
-                code(_plain(how(one))),
-                _stands(one.promise, one.blamed),
-            )
-        )
-        for one in sorted(restated.broken, key=lambda one: (one.code, one.promise.line))
-    ]
-    writer.block("Promises broken", head(("code", "promise", "what breaks it", "where")), broken, 7)
-    removed = []
-    for one in sorted(restated.promises.removed, key=lambda one: not restated.lost_by(one)):
-        lost = restated.lost_by(one)
-        mark = MARKS[Level.HIGH if lost else Level.MEDIUM]
-        unknown = "not known: the nodes changed" if lost is None else "no: it would still be kept"
-        told = f"yes: {code(_plain(lost))}" if lost else unknown
-        said = [code(each.line) for each in restated.promises.added if _same_sides(one, each)]
-        told += f"; replaced by {', '.join(said)}" if said else ""
-        removed.append(row((mark, code(one.line), told, _stands(one), _reason([(one.owner, one.because)]))))
-    titles = ("risk", "promise", "would it be broken now", "it stood at", "why it was made")
-    writer.block("Promises removed", head(titles), removed, 6)
+    broken = sorted(restated.broken, key=lambda one: (one.code, one.promise.line))
+    titles = head(("code", "promise", "what breaks it", "where"))
+    writer.block("Promises broken", titles, map(_broken, broken), len(broken), 7)
+    removed = sorted(restated.promises.removed, key=lambda one: not restated.lost_by(one))
+    titles = head(("risk", "promise", "would it be broken now", "it stood at", "why it was made"))
+    writer.block("Promises removed", titles, (_removed(one, restated) for one in removed), len(removed), 6)
+
+
+def _broken(one: Broken) -> str:
+    mark = f"{MARKS[Level.HIGH]} {one.code}"
+    return row((mark, code(one.promise.line), code(_plain(how(one))), _stands(one.promise, one.blamed)))
+
+
+def _removed(one: Entry, restated: Restated) -> str:
+    lost = restated.lost_by(one)
+    unknown = "not known: the nodes changed" if lost is None else "no: it would still be kept"
+    told = f"yes: {code(_plain(lost))}" if lost else unknown
+    said = [code(each.line) for each in restated.promises.added if _same_sides(one, each)]
+    told += f"; replaced by {', '.join(said[:3])}" if said else ""
+    mark = MARKS[Level.HIGH if lost else Level.MEDIUM]
+    return row((mark, code(one.line), told, _stands(one), _reason([(one.owner, one.because)])))
 
 
 def _plain(message: str) -> str:
@@ -175,9 +189,9 @@ def _flows(writer: _Writer, one: Comparison) -> None:
     found, families = one.found, families_of(one.found)
     kept = shown(found, Share.KEPT)
     opened, closed = ([each for each in kept if each.opened is word] for word in (True, False))
-    rows = [row((_risk(each), *_flow(each, families))) for each in opened]
-    writer.block("Flows opened", head(("risk", *_FLOW)), rows, 5)
-    writer.block("Flows closed", head(_FLOW), [row(_flow(each, families)) for each in closed], 4)
+    rows = (row((_risk(each), *_flow(each, families))) for each in opened)
+    writer.block("Flows opened", head(("risk", *_FLOW)), rows, len(opened), 5)
+    writer.block("Flows closed", head(_FLOW), (row(_flow(each, families)) for each in closed), len(closed), 4)
     for share, nodes, later in ((Share.CAME, found.came, 3), (Share.WENT, found.went, 2)):
         flows = shown(found, share)
         risky = [each for each in flows if risk_of(each).level in (Level.HIGH, Level.MEDIUM)]
@@ -185,8 +199,15 @@ def _flows(writer: _Writer, one: Comparison) -> None:
         listed = [f"{one.node} ({', '.join(one.roles) or 'no role'})" for one in nodes]
         if nodes:
             writer.page.add(f"**{many(len(nodes), 'node')} {word}:** {names(listed, code)}", "")
-        rows = [row((_risk(each), *_flow(each, families))) for each in flows]
-        writer.block(f"Flows of {word} nodes", head(("risk", *_FLOW)), rows, later, unfolded=min(len(risky), _UNFOLDED))
+        rows = (row((_risk(each), *_flow(each, families))) for each in flows)
+        writer.block(
+            f"Flows of {word} nodes",
+            head(("risk", *_FLOW)),
+            rows,
+            len(flows),
+            later,
+            unfolded=min(len(risky), _UNFOLDED),
+        )
 
 
 def _risk(one: Change) -> str:
@@ -225,35 +246,36 @@ def _touched(writer: _Writer, one: Comparison) -> None:
     also = f"; {many(moved, 'node')} with other addresses" if moved else ""
     writer.page.add(f"**{title}:** {names(by_role, most=_ROLES)}{also}", "")
     listed = [each.name + (" (other addresses)" if each.addresses else "") for each in touched]
-    lines = [
-        ", ".join(map(code, listed[at : at + 10])) + "," * (at + 10 < len(listed)) for at in range(0, len(listed), 10)
-    ]
-    writer.block("Their names", (), lines[:_LINES], 1, unfolded=0)
-    if len(lines) > _LINES:
-        left = len(listed) - 10 * _LINES
-        writer.page.add(f"{left:,} more names are left out here; {code(writer.command)} lists them.", "")
+    tens = range(0, len(listed), _TEN)
+    lines = (", ".join(map(code, listed[at : at + _TEN])) + "," * (at != tens[-1]) for at in tens)
+    writer.block("Their names", (), islice(lines, _LINES), len(listed), 1, unfolded=0, a_line=_TEN)
 
 
 def _statements(writer: _Writer, restated: Restated, *, folded: bool) -> None:
+    """Settings, then what came and went, then what reads otherwise."""
     rules, promises = restated.rules, restated.promises
-    lines = [
-        f"- {code(name)}: {code(old) or 'not set'} → {code(new) or 'not set'}" for name, old, new in restated.settings
-    ]
-    for word, entries in (
-        ("added", (*promises.added, *rules.added)),
-        ("removed", (*promises.removed, *rules.removed)),
-        ("kept now, broken before", restated.mended),
-    ):
-        lines += [f"- {word}: {_told(one)}" for one in entries]
-    lines += [f"- {_changed(old, new)}" for old, new in (*promises.changed, *rules.changed)]
+    added, removed = (*promises.added, *rules.added), (*promises.removed, *rules.removed)
+    changed = (*promises.changed, *rules.changed)
+    lines = chain(
+        (
+            f"- {code(name)}: {code(old) or 'not set'} → {code(new) or 'not set'}"
+            for name, old, new in restated.settings
+        ),
+        (f"- added: {_told(one)}" for one in added),
+        (f"- removed: {_told(one)}" for one in removed),
+        (f"- kept now, broken before: {_told(one)}" for one in restated.mended),
+        (f"- {_changed(old, new)}" for old, new in changed),
+    )
     counted = [
-        (len(promises.added) + len(rules.added), "added"),
-        (len(promises.removed) + len(rules.removed), "removed"),
-        (len(promises.changed) + len(rules.changed), "changed"),
         (len(restated.settings), "settings changed"),
+        (len(added), "added"),
+        (len(removed), "removed"),
+        (len(restated.mended), "no longer broken"),
+        (len(changed), "changed"),
     ]
     told = ", ".join(f"{number:,} {word}" for number, word in counted if number)
-    writer.block(f"Statements: {told}", (), lines, 0, unfolded=0 if folded else _UNFOLDED)
+    total = sum(number for number, _ in counted)
+    writer.block(f"Statements: {told}", (), lines, total, 0, unfolded=0 if folded else _UNFOLDED)
 
 
 def _changed(old: Entry, new: Entry) -> str:

@@ -93,7 +93,6 @@ def as_json(every: Sequence[Comparison]) -> str:
 
 def as_document(one: Comparison) -> dict[str, Any]:
     """One comparison as values; `promises` and `statements` are null where a side does not say what its policy is."""
-    found = one.found
     return {
         "format_version": FORMAT_VERSION,
         "tool": {"name": "netpolicy", "version": __version__},
@@ -105,6 +104,18 @@ def as_document(one: Comparison) -> dict[str, Any]:
             for each in sorted(one.inputs, key=lambda each: (each.side != "old", each.path, each.digest))
         ],
         "summary": summary(one),
+        "promises": _promises(one.restated) if one.restated is not None else None,
+        "statements": _statements(one.restated) if one.restated is not None else None,
+    } | _changes(one.found)
+
+
+def as_value(found: Difference) -> dict[str, Any]:
+    """What changes in the rules alone, as JSON tells it."""
+    return {"summary": f"{_flows_summary(found)}; {_nodes_summary(found)}"} | _changes(found)
+
+
+def _changes(found: Difference) -> dict[str, Any]:
+    return {
         "opened": [_entry(each) for each in found.changes if each.opened],
         "closed": [_entry(each) for each in found.changes if not each.opened],
         "nodes": {
@@ -117,22 +128,22 @@ def as_document(one: Comparison) -> dict[str, Any]:
                 {"role": each.role, "touched": each.touched, "of": each.whole} for each in found.tallies
             ],
         },
-        "promises": _promises(one.restated) if one.restated is not None else None,
-        "statements": _statements(one.restated) if one.restated is not None else None,
     }
 
 
 def summary(one: Comparison) -> str:
     """All in one line."""
-    found = one.found
-    counts = [sum(each.opened is opened for each in shown(found, Share.KEPT)) for opened in (True, False)]
-    flows = f"{many(counts[0], 'flow')} opened, {counts[1]:,} closed" if any(counts) else NOTHING
-    told = [flows, _nodes_summary(found)]
+    told = [_flows_summary(one.found), _nodes_summary(one.found)]
     if one.restated is not None:
         promised = [(len(one.restated.broken), "broken"), (len(one.restated.promises.removed), "removed")]
         listed = ", ".join(f"{number:,} {word}" for number, word in promised if number)
         told += [f"promises: {listed}"] if listed else []
     return "; ".join(told)
+
+
+def _flows_summary(found: Difference) -> str:
+    counts = [sum(each.opened is opened for each in shown(found, Share.KEPT)) for opened in (True, False)]
+    return f"{many(counts[0], 'flow')} opened, {counts[1]:,} closed" if any(counts) else NOTHING
 
 
 def _nodes_summary(found: Difference) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 LIMIT = 65_000
 """Bytes of a whole comment: GitHub takes 65,536 characters."""
 _LONGEST = 240
+_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 _EASY = re.compile(r"[^`|\\]+")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 
@@ -32,7 +33,9 @@ def as_html(text: str, most: int = _LONGEST) -> str:
 
 def shortened(text: str, most: int = _LONGEST) -> str:
     """The text without line breaks and what does not print, in at most so many characters."""
-    shown = "".join(one if one.isprintable() else " " if one.isspace() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    shown = text
+    if not text.isprintable():
+        shown = "".join(one if one.isprintable() else " " if one.isspace() else _UNKNOWN for one in text)
     shown = " ".join(shown.split())
     return shown if len(shown) <= most else f"{shown[: most - 1].rstrip()}…"
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 
 from netpolicy.verify.reachability import Row
 
 KEYS = ("source", "destination", "protocol", "first", "last", "statements")
+
+
+def service(row: Row) -> str:
+    """`tcp 22`, `udp 35000-40000`, `icmpv6 128`, `esp`, `any`."""
+    if row.first is None:
+        return row.protocol
+    return f"{row.protocol} {row.first}" if row.first == row.last else f"{row.protocol} {row.first}-{row.last}"
 
 
 def as_json(rows: Sequence[Row]) -> str:
@@ -26,3 +34,8 @@ def as_csv(rows: Sequence[Row]) -> str:
     for row in rows:
         writer.writerow((row.source, row.destination, row.protocol, row.first, row.last, " ".join(row.statements)))
     return text.getvalue()
+
+
+def natural(name: str) -> list[tuple[bool, int, str]]:
+    """A key that sorts `dea2` before `dea10`."""
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name)]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 
 from tabulate import tabulate
 
+from netpolicy.report.matrix import natural, service
 from netpolicy.verify.reachability import Row
 
 HEADER = ("from", "to", "service")
@@ -15,19 +15,12 @@ HEADER = ("from", "to", "service")
 def as_table(rows: Sequence[Row], possible: Collection[tuple[str, str]], by: str, width: int) -> str:
     """A line for each service between the same ends; `every role` stands for all that could be there."""
     columns = [width // 3, width // 3, width // 4]
-    return tabulate(_list(rows, possible, by), HEADER, tablefmt="simple", maxcolwidths=columns) + "\n"
+    return tabulate(lines(rows, possible, by), HEADER, tablefmt="simple", maxcolwidths=columns) + "\n"
 
 
 def as_markdown(rows: Sequence[Row], possible: Collection[tuple[str, str]], by: str) -> str:
     """The lines of the table in Markdown."""
-    return tabulate(_list(rows, possible, by), HEADER, tablefmt="github") + "\n"
-
-
-def service(row: Row) -> str:
-    """`tcp 22`, `udp 35000-40000`, `icmpv6 128`, `esp`, `any`."""
-    if row.first is None:
-        return row.protocol
-    return f"{row.protocol} {row.first}" if row.first == row.last else f"{row.protocol} {row.first}-{row.last}"
+    return tabulate(lines(rows, possible, by), HEADER, tablefmt="github") + "\n"
 
 
 def services(texts: Iterable[str]) -> str:
@@ -41,24 +34,19 @@ def services(texts: Iterable[str]) -> str:
     return ", ".join(written)
 
 
-def _list(rows: Sequence[Row], possible: Collection[tuple[str, str]], by: str) -> list[list[str]]:
+def lines(rows: Sequence[Row], possible: Collection[tuple[str, str]], by: str) -> list[list[str]]:
     """(from, to, service) lines: wide ones first, ends that share a service together."""
     held: dict[str, set[tuple[str, str]]] = {}
     order: dict[str, tuple[str, int]] = {}
     for row in rows:
         held.setdefault(service(row), set()).add((row.source, row.destination))
         order[service(row)] = (row.protocol, row.first or 0)
-    lines: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for text in sorted(held, key=lambda text: order[text]):
         for ends in _ends(held[text], set(possible), f"every {by}"):
-            lines.setdefault(ends, []).append(text)
-    listed = [[source, destination, services(texts)] for (source, destination), texts in lines.items()]
+            found.setdefault(ends, []).append(text)
+    listed = [[source, destination, services(texts)] for (source, destination), texts in found.items()]
     return sorted(listed, key=lambda line: (not line[0].startswith("every"), not line[1].startswith("every"), line))
-
-
-def natural(name: str) -> list[tuple[bool, int, str]]:
-    """A key that sorts `dea2` before `dea10`."""
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name)]
 
 
 def _ends(pairs: set[tuple[str, str]], possible: set[tuple[str, str]], every: str) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from netpolicy.packet.intervals import Intervals
 from netpolicy.packet.packets import Packet
 from netpolicy.packet.packetset import Axis, PacketSet
 from netpolicy.policy.model import Policy
+from netpolicy.policy.selectors import address_set
 from netpolicy.securitygroups.inventory import Card, Passing
 from netpolicy.securitygroups.model import Attachment
 from netpolicy.verify.meaning import grids, incoming, outgoing
@@ -66,10 +67,12 @@ def group_differences(
         known_nodes = [name for name in reversed(passing.attachment.nodes) if name in class_of]
         firsts = {id(class_of[name]): name for name in known_nodes}
         for name in firsts.values():
-            axes = grids(known, class_of[name].own)
+            # The first of a class may be another one, and only a node's own addresses stand apart on its axes.
+            here = replace(class_of[name], own=address_set(nodes[name].addresses))
+            axes = grids(known, here.own)
             cards = (card for card in nodes[name].interfaces if card.name == passing.attachment.interface)
             for family, address in (address for card in cards for address in card.addresses):
-                yield from _at(policy, class_of[name], axes[family], address, (name, passing))
+                yield from _at(policy, here, axes[family], address, (name, passing))
 
 
 def _at(

@@ -129,6 +129,7 @@ def _between(
 
 def rows_between(source: str, destination: str, admitted: Admitted) -> Iterator[Row]:
     """The union of what passes, cut into protocols and ranges, each with every statement that touches it."""
+    admitted = list(dict.fromkeys(admitted))  # many pairs of nodes say the same
 
     def thanks(keys: Intervals) -> tuple[str, ...]:
         return tuple(sorted({name for _, own, names in admitted if overlaps(own, keys) for name in names}))

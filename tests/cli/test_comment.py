@@ -134,14 +134,15 @@ def test_a_change_of_hundreds_of_flows_stays_within_the_limit(branch: Path, run:
         for one in range(250)
     )
     change(branch, ("\nnever outside", f"\n{allows}never outside"))
-    text = run(*AGAINST, "markdown").out
+    sides = ("policy.netpol", "--against", "git:main", "--cluster", "cluster.yaml", "--as-of", "2026-06-01")
+    text = run("diff", *sides, "--format", "markdown").out
     assert len(text.encode()) <= LIMIT < 65_536
     assert text.startswith("🟡 **250 flows opened, 0 closed, 2 nodes touched** (low risk)\n")
     assert strange(text) == []
     flows, folded = tables(text)
     left = int(text.partition("Flows opened: ")[2].partition(" more are left out")[0].replace(",", ""))
     assert len(flows) - 1 == 12 and len(flows) + len(folded) - 2 + left == 250 and left > 0
-    assert "`netpolicy diff cluster.yaml --against git:main --format json` lists them" in text
+    assert f"`netpolicy diff {' '.join(sides)} --format json` lists them" in text
     assert "**2 nodes touched:** 2 of 2 `web`" in text and "Statements: 250 added" in text
     assert "\n- added: `allow 203.0.113.0 -> node web1 : tcp 1000`" in text
 
@@ -254,6 +255,8 @@ def test_what_was_broken_before_and_what_is_mended(world: Path, run: Run) -> Non
     told = valid("diff", run("diff", "cluster.yaml", "--against", "git:HEAD", "--format", "json").out)["promises"]
     assert [one["before"] for one in told["broken"]] == [True]
     assert [one["text"] for one in told["mended"]] == ["admins -> web : tcp 80"]
+    text = run("diff", "cluster.yaml", "--against", "git:HEAD", "--format", "markdown").out
+    assert "Statements: 1 added, 1 no longer broken" in text and "\n- kept now, broken before: `expect admins" in text
     place(world, CLUSTER, POLICY)
     told = valid("diff", run("diff", "cluster.yaml", "--against", "git:HEAD", "--format", "json").out)["promises"]
     assert told["removed"][1]["lost"] == "web1 (10.0.0.1) -> db (10.0.0.9) : tcp 3306 would pass (as before)"

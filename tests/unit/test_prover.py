@@ -222,6 +222,20 @@ def test_a_lost_rule_is_found_exactly_when_it_decided_something(case: str) -> No
 # Clouds.
 
 
+def test_groups_agree_whatever_the_names_of_a_class_are() -> None:
+    """The first node of a class in the cluster file need not be the first by name."""
+    for names in (("web1", "web2"), ("web2", "web1"), ("zoe", "amy")):
+        nodes = "".join(f"  {name}: {{roles: [web], address: 10.0.0.{at}}}\n" for at, name in enumerate(names, 1))
+        texts = {
+            "cluster.yaml": f"cluster: small\npolicy: ./policy.netpol\nnodes:\n{nodes}",
+            "policy.netpol": "role web\nallow all -> all : tcp 22\n",
+        }
+        pipeline = compiled(texts)
+        files, found = pipeline.security_groups()
+        kinds, wrong = pipeline.proved_groups(files)
+        assert (kinds, told([*found, *wrong])) == (2, ""), names
+
+
 def of_clouds(change: Callable[[str], str]) -> tuple[int, list[Diagnostic]]:
     files, _ = small().security_groups()
     return small().proved_groups([CloudFile(one.name, one.file, change(one.text)) for one in files])
