@@ -396,7 +396,7 @@ def test_a_policy_with_errors_is_not_touched(run: Run) -> None:
     assert Path("policy.netpol").read_text() == before
 
 
-def test_nothing_goes_that_is_not_proved(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_goes_that_is_not_proved(run: Run, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rule that is wrong about what is needless harms nobody."""
     wrong = netpolicy.lint.unused.RULE
 
@@ -409,7 +409,9 @@ def test_nothing_goes_that_is_not_proved(run: Run, monkeypatch: pytest.MonkeyPat
     try:
         main(["lint", "cluster.yaml", "--fix", *DAY])
     finally:
+        monkeypatch.undo()
         rules.cache_clear()
+        monkeypatch.chdir(small)
     after = Path("policy.netpol").read_text()
     assert _same({"cluster.yaml": CLUSTER, "policy.netpol": POLICY}, {"cluster.yaml": CLUSTER, "policy.netpol": after})
     assert "allow all    -> all : tcp 22" in after
