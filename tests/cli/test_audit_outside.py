@@ -100,6 +100,8 @@ def test_a_node_that_drifted_is_a_failure(reports: Path, world: Path, run: Run) 
     (one,) = (one for one in found["nodes"]["reports"] if one["state"] == "drifted")
     assert (one["node"], [each["code"] for each in one["findings"]]) == ("web1", ["NP801"])
     assert found["proof"]["result"] == "proved"
+    outcome = run("audit", "cluster.yaml", "--nodes", "reports", "-o", "a.md", *DAY)
+    assert outcome.out.endswith("3 of 3 nodes answered: all proved; 1 wrong node\n")
     assert {one["name"]: one["result"] for one in found["proof"]["voices"]}["live nodes"] == "differs"
 
 
@@ -214,6 +216,8 @@ def test_what_passes_beyond_a_policy_of_the_users(world: Path, run: Run) -> None
     found = document(run, "--needed", "needed.netpol")["surplus"]
     assert [one["text"] for one in found["flows"]] == ["admins -> web : tcp 22 (IPv4)"]
     assert (found["needed"], found["lacking"]) == ("needed.netpol", [])
+    inputs = [one["path"] for one in document(run, "--needed", "needed.netpol")["inputs"]]
+    assert inputs == ["cluster.yaml", "needed.netpol", "policy.netpol"]
     (world / "needed.netpol").write_text(POLICY + "allow db -> web : tcp 80\n", encoding="utf-8")
     found = document(run, "--needed", "needed.netpol")["surplus"]
     assert (found["flows"], [one["text"] for one in found["lacking"]]) == ([], ["db -> web : tcp 80 (IPv4)"])
