@@ -36,7 +36,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what makes the exit status 1: an error (default), a warning too, or any finding",
     )
     parser.add_argument("--baseline", metavar="FILE", help="leave out the findings that this file lists")
-    parser.add_argument("--write-baseline", metavar="FILE", help="list all findings that stand in this file")
+    parser.add_argument(
+        "--write-baseline", metavar="FILE", help="write the findings that stand to this file, as a baseline"
+    )
     parser.add_argument(
         "--fix", action="store_true", help="remove what is needless, where every packet fares as before"
     )

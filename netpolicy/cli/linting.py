@@ -64,7 +64,7 @@ class Linting:
         if clash := clashing(options):
             raise ConfigError([error("NP904", f"two reports go to `{clash}`", hint="give each a file of its own")])
         profile = Profile(options.profile) if options.profile else used.profile
-        clusters = tuple(dict.fromkeys(options.clusters or used.clusters))
+        clusters = tuple(options.clusters or used.clusters)
         run = cls(options, used, clusters, profile, options.as_of or today())
         run._read_baseline()
         run._read_what_is_replaced()
