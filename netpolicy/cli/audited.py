@@ -84,11 +84,13 @@ class Audited:
             self.done += of_class
             self.found += differing
             if differing:
-                self.differing.update(f for f in FAMILIES if prover.judge(one, target, ruleset, files, [f])[1])
-            digest = built.digest
-            self.compiled.add(one, digest, files, ruleset)
-            if self.keep:
-                self.rulesets.setdefault(digest, ruleset)
+                alone = {family for family in FAMILIES if prover.judge(one, target, ruleset, files, [family])[1]}
+                self.differing |= alone or set(FAMILIES)
+            if isinstance(ruleset, Ruleset):
+                digest = built.digest
+                self.compiled.add(one, digest, files, ruleset)
+                if self.keep:
+                    self.rulesets.setdefault(digest, ruleset)
 
     def _clouds(self) -> None:
         """Security groups of each cloud beside the same meaning."""
@@ -104,7 +106,7 @@ class Audited:
                 what = f"security groups of {kinds:,} kinds of interfaces, read back from cloud/{one.file}"
                 self.voices.append(Voice(f"{one.name} groups", what, DIFFERS if wrong else AGREES))
         self.clouds = tuple(texts)
-        for name in self._known - {one.name for one in files}:
+        for name in sorted(self._known - {one.name for one in files}):
             why = next((one.message for one in found), "the cluster asks for no security groups of it")
             self.voices.append(Voice(f"{name} groups", why, NOT_ASKED))
 

@@ -140,8 +140,8 @@ def _reports(options: argparse.Namespace) -> tuple[Report, ...] | None:
 def _compared(audit: Audit, now: Emitted, options: argparse.Namespace) -> Audit:
     if options.needed:
         needed = WithPolicy(*_named(options), options)
-        policy, emitted = _compiled(needed, f"`--needed {options.needed}`")
-        audit = replace(audit, surplus=Surplus(options.needed, diff(emitted, now)))
+        _, emitted = _compiled(needed, f"`--needed {options.needed}`")
+        audit = replace(audit, inputs=_with(audit, needed), surplus=Surplus(options.needed, diff(emitted, now)))
     if options.since:
         try:
             reader = at_revision(options.since, options.cluster)
@@ -149,8 +149,14 @@ def _compared(audit: Audit, now: Emitted, options: argparse.Namespace) -> Audit:
             raise OperandError(UNUSABLE, error("NP905", str(failure), hint=failure.hint)) from None
         before = Pipeline(options.cluster, reader, audit.day, omit_expired=True)
         policy, emitted = _compiled(before, f"`--since {options.since}`")
-        audit = replace(audit, since=Since(options.since, diff(emitted, now), policy))
+        since = Since(options.since, diff(emitted, now), policy)
+        audit = replace(audit, inputs=_with(audit, before), since=since)
     return audit
+
+
+def _with(audit: Audit, other: Pipeline) -> tuple[tuple[str, str], ...]:
+    """The inputs of the audit, and those of what it is compared with."""
+    return tuple(sorted({*audit.inputs, *((source.name, source.digest) for source in other.sources)}))
 
 
 def _named(options: argparse.Namespace) -> tuple[str, Reader]:

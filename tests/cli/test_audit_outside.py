@@ -214,6 +214,8 @@ def test_what_passes_beyond_a_policy_of_the_users(world: Path, run: Run) -> None
     found = document(run, "--needed", "needed.netpol")["surplus"]
     assert [one["text"] for one in found["flows"]] == ["admins -> web : tcp 22 (IPv4)"]
     assert (found["needed"], found["lacking"]) == ("needed.netpol", [])
+    inputs = [one["path"] for one in document(run, "--needed", "needed.netpol")["inputs"]]
+    assert inputs == ["cluster.yaml", "needed.netpol", "policy.netpol"]
     (world / "needed.netpol").write_text(POLICY + "allow db -> web : tcp 80\n", encoding="utf-8")
     found = document(run, "--needed", "needed.netpol")["surplus"]
     assert (found["flows"], [one["text"] for one in found["lacking"]]) == ([], ["db -> web : tcp 80 (IPv4)"])

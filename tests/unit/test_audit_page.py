@@ -59,6 +59,11 @@ def small(flows: dict[tuple[str, str], list[str]], nodes: dict[str, list[str]]) 
     }
 
 
+def words(html: str) -> str:
+    """The page in one line: where its own ends is of no meaning."""
+    return " ".join(html.split())
+
+
 def test_the_document_is_in_the_page_and_cannot_leave_its_place() -> None:
     tree = audit(names=("</script><!--", "&lt;", "a\u2028b"), reason="]]><script>")
     found = DOCUMENT.search(as_html(tree))
@@ -98,16 +103,16 @@ def test_a_section_without_content_says_so() -> None:
     bare = TREE | dict.fromkeys(("surplus", "nodes", "since", "revision"))
     bare |= {key: [] for key, value in TREE.items() if isinstance(value, list) and key != "inputs"}
     bare["exceptions"] = {key: [] for key in TREE["exceptions"]}
-    html = as_html(bare)
+    html = words(as_html(bare))
     for sentence in NOTHING:
         assert sentence in html, sentence
-    full = as_html(TREE)
+    full = words(as_html(TREE))
     assert [sentence for sentence in NOTHING if sentence in full] == ["No review is due."]
 
 
 def test_a_proof_that_differs_is_not_called_one() -> None:
     finding = {"code": "NP801", "severity": "error", "message": "`a` <b>", "hint": None, "place": None}
-    html = as_html(TREE | {"proof": TREE["proof"] | {"result": "differs", "findings": [finding]}})
+    html = words(as_html(TREE | {"proof": TREE["proof"] | {"result": "differs", "findings": [finding]}}))
     assert "Proved:" not in html
     assert "Not proved: rules and policy differ." in html
     assert "<code>a</code> &lt;b&gt;" in html

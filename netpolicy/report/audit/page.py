@@ -31,7 +31,7 @@ def as_html(tree: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"fragment": _fragment, "many": _many, "marked": _marked}
+    environment.filters |= {"fragment": _fragment, "many": _many, "marked": _marked, "number": _number}
     style = "".join(map(_read, _STYLES))
     script = f'"use strict";(() => {{\n{"".join(map(_read, _SCRIPTS))}}})();\n'
     return environment.get_template("audit.html.j2").render(
@@ -74,5 +74,9 @@ def _marked(text: str) -> Markup:
     return Markup().join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
 
 
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}{'s' * (count != 1)}"
+def _number(count: int) -> str:
+    return f"{count:,}"
+
+
+def _many(count: int, word: str, words: str = "") -> str:
+    return f"{count:,} {word if count == 1 else words or word + 's'}"
