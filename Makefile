@@ -12,7 +12,8 @@ CLUSTER := rules/clusters/twenty.yaml
 demo: $(STAMP)
 	@$(BIN)/netpolicy compile $(CLUSTER) -o build/twenty
 	@$(BIN)/netpolicy matrix $(CLUSTER) --by role --quiet
-	@echo "The rules of every node are in build/twenty/nodes/, the security groups in build/twenty/cloud/, what was compiled from what in manifest.json."
+	@$(BIN)/netpolicy audit $(CLUSTER) --format html --output build/twenty.html --quiet
+	@echo "The rules of every node are in build/twenty/nodes/, the security groups in build/twenty/cloud/, what was compiled from what in manifest.json; build/twenty.html is the audit."
 
 check: .venv/.node
 	@$(BIN)/ruff check --quiet

@@ -2,7 +2,7 @@
 # Makes sure that what pip cannot install is there, by apt-get where this user may, else by saying what is missing.
 #   system-packages.sh python    a Python of at least 3.11 that can make virtual environments ($PYTHON, else python3)
 #   system-packages.sh compiler  what python-iptables is built with: a C compiler, its library's headers, Python's
-#   system-packages.sh kernel    what the kernel tests run: iptables, ipset, nftables, conntrack, iproute2, kmod
+#   system-packages.sh kernel    what the tests run: iptables, ipset, nftables, conntrack, iproute2, kmod; git, ssh-keygen
 #   system-packages.sh browser   what the tests of pages run: Chromium, and what drives it
 set -euo pipefail
 
@@ -41,6 +41,8 @@ kernel)
     need conntrack conntrack
     need iproute2 ip
     need kmod modprobe
+    need git git
+    need openssh-client ssh-keygen
     ;;
 browser)
     need chromium chromium

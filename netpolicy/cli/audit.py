@@ -156,7 +156,13 @@ def _said(options: argparse.Namespace, tree: Mapping[str, Any]) -> str:
     parts += [many(len(tree["register"]), "rule")]
     parts += [f"{nodes['answered']:,} of {nodes['asked']:,} nodes answered"] if nodes else []
     verdict = "all proved" if proof["result"] == "proved" else "not proved"
-    return f"{one_line(options.cluster)}: {', '.join(parts)}: {verdict}"
+    wrong = (
+        (sum(one["result"] == "broken" for one in tree["promises"]), "broken promise"),
+        (sum(one["severity"] == "error" for one in tree["hygiene"]), "error"),
+        (nodes["asked"] - nodes["as_they_must_be"] - len(nodes["not_reached"]) if nodes else 0, "wrong node"),
+    )
+    told = [many(count, words) for count, words in wrong if count]
+    return f"{one_line(options.cluster)}: {', '.join(parts)}: {'; '.join([verdict, *told])}"
 
 
 def _warn_of_nodes(nodes: Mapping[str, Any]) -> None:

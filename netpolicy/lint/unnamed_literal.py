@@ -43,18 +43,19 @@ allow office -> redis : tcp 6379
 
 def check(context: Context) -> Iterator[Diagnostic]:
     """Found once for the same, at the first place."""
-    written: dict[Hashable, list[Span]] = {}
+    written: dict[tuple[str, Hashable], list[Span]] = {}
     for file in context.files:
         for one in inside(file.statements) if file.source not in context.shipped else ():
-            for meaning, span in {**_addresses(one), **_ports(one)}.items():
-                written.setdefault(meaning, []).append(span)
-    for spans in written.values():
+            for meaning, span in _addresses(one).items():
+                written.setdefault(("network", meaning), []).append(span)
+            for meaning, span in _ports(one).items():
+                written.setdefault(("service", meaning), []).append(span)
+    for (kind, _), spans in written.items():
         if len(spans) >= OFTEN:
             text = " ".join(spans[0].text.split())
             labels = (Label(span, "and here") for span in spans[1:OFTEN])
-            what = "network" if "/" in text or ":" in text or text[0].isdigit() else "service"
             message = f"`{text}` is written in {len(spans)} statements"
-            yield RULE.finding(message, spans[0], *labels, hint=f"give it a name as a `{what}`", about=text)
+            yield RULE.finding(message, spans[0], *labels, hint=f"give it a name as a `{kind}`", about=text)
 
 
 def _addresses(one: s.Statement) -> dict[Hashable, Span]:

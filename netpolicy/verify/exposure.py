@@ -162,8 +162,8 @@ def some_nodes(names: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Border:
-    """A flow as strangers see it: those of its sources that are strangers, and its keys, in one family."""
+class Border:
+    """A flow as some see it: those of its sources that are asked about, and its keys, in one family."""
 
     flow: Flow
     sources: Intervals
@@ -191,8 +191,8 @@ class _Exposing:
                 for address in range(first, last + 1):
                     yield list(self.at(plan.node_class, (family, address), virtual, virtual=True))
 
-    def border(self, flows: Iterable[Flow], family: Family) -> list[_Border]:
-        found = (_Border(one, self.part(one.sources.of(family), family), one.ports.of(family)) for one in flows)
+    def border(self, flows: Iterable[Flow], family: Family) -> list[Border]:
+        found = (Border(one, self.part(one.sources.of(family), family), one.ports.of(family)) for one in flows)
         return [one for one in found if one.sources and one.keys]
 
     def part(self, sources: Intervals, family: Family) -> Intervals:
@@ -203,13 +203,13 @@ class _Exposing:
         return known[1]
 
     def at(
-        self, node_class: NodeClass, address: Address, border: Sequence[_Border], *, virtual: bool = False
+        self, node_class: NodeClass, address: Address, border: Sequence[Border], *, virtual: bool = False
     ) -> Iterator[Reach]:
         """The reaches at one address, neighbours of equal degree and statements as one."""
         family = address[0]
         met = [one for one in border if address in one.flow.destinations]
         at, before = address if virtual else None, None
-        for first, last, allowing, reached in _stretches(met):
+        for first, last, allowing, reached in stretches(met):
             degree = degree_of(size(reached), family)
             if degree is None:
                 continue
@@ -223,7 +223,7 @@ class _Exposing:
             yield before
 
     def blamed(
-        self, allowing: Sequence[_Border], node_class: NodeClass, address: Address, at: Address | None
+        self, allowing: Sequence[Border], node_class: NodeClass, address: Address, at: Address | None
     ) -> tuple[Statement, ...]:
         """The statements that let strangers in; where wide ones do, they alone."""
         ids = sorted({name for one in allowing for name in one.flow.statements})
@@ -243,7 +243,7 @@ def in_order(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     return tuple(sorted({id(one): one for one in statements}.values(), key=key))
 
 
-def _stretches(met: Sequence[_Border]) -> Iterator[tuple[int, int, list[_Border], Intervals]]:
+def stretches(met: Sequence[Border]) -> Iterator[tuple[int, int, list[Border], Intervals]]:
     """Keys between which no flow begins or ends: first, last, the allows there, and the sources that they let in."""
     edges = sorted({edge for one in met for first, last in one.keys for edge in (first, last + 1)})
     known: dict[tuple[int, ...], Intervals] = {}

@@ -106,6 +106,10 @@ class Bench:
             self.job(f"netpolicy why, {name}", [NETPOLICY, "why", str(path), flow], runs, (0, 1))
             self.job(f"netpolicy matrix, {name}", [NETPOLICY, "matrix", str(path)], runs)
             self.job(f"netpolicy diff, {name}, itself", [NETPOLICY, "diff", str(path), str(path)], runs)
+            strict = [NETPOLICY, "lint", str(path), "--profile", "production", "--quiet"]
+            self.job(f"netpolicy lint --profile production, {name}", strict, runs, (0, 1))
+            page = ["--format", "html", "--output", str(self.scratch / f"{path.stem}.html")]
+            self.job(f"netpolicy audit --format html, {name}", [NETPOLICY, "audit", str(path), *page], runs)
         small = str(self.scratch / "5000.yaml")
         self.job("netpolicy diff, 5,000 nodes, one node more", [NETPOLICY, "diff", small, str(more)], 3, (1,))
 

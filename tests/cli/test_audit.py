@@ -239,6 +239,8 @@ def test_what_is_said_of_a_rule(run: Run, world: Path) -> None:
 def test_what_expires_is_listed_and_what_has_expired_is_left_out(run: Run, world: Path) -> None:
     place(world, CLUSTER, POLICY.replace("web : tcp 22", "web : tcp 22 expires 2027-06-30"))
     (name,) = document(run)["exceptions"]["expiring"]
+    soon = document(run, "--as-of", "2027-06-29", "--profile", "production", status=1)["register"]
+    assert [one["id"] for one in soon if "expires soon" in one["state"]] == [name]
     late = ("--as-of", "2027-07-01")
     assert run("audit", "cluster.yaml", *late).status == 1
     found = document(run, *late, "--omit-expired")
@@ -284,6 +286,7 @@ def test_a_broken_promise_is_in_the_report(run: Run, world: Path) -> None:
     assert broken["text"] == "web -> db : tcp 1-4000" and "would pass" in broken["message"]
     assert found["proof"]["result"] == "proved"
     assert "promise of 2 **broken**" in run("audit", "cluster.yaml", *DAY).out
+    assert run("audit", "cluster.yaml", "-o", "a.md", *DAY).out.endswith(": all proved; 1 broken promise\n")
 
 
 def test_a_demand_that_is_not_met_is_in_the_report(run: Run, world: Path) -> None:

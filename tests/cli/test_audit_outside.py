@@ -100,6 +100,8 @@ def test_a_node_that_drifted_is_a_failure(reports: Path, world: Path, run: Run) 
     (one,) = (one for one in found["nodes"]["reports"] if one["state"] == "drifted")
     assert (one["node"], [each["code"] for each in one["findings"]]) == ("web1", ["NP801"])
     assert found["proof"]["result"] == "proved"
+    outcome = run("audit", "cluster.yaml", "--nodes", "reports", "-o", "a.md", *DAY)
+    assert outcome.out.endswith("3 of 3 nodes answered: all proved; 1 wrong node\n")
     assert {one["name"]: one["result"] for one in found["proof"]["voices"]}["live nodes"] == "differs"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = Path(sys.executable).with_name("netpolicy")
 ACTION: Any = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 HOOKS: Any = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+NAMED = ("-c", "user.name=a", "-c", "user.email=a@example.com")
 POLICY = "role web, db\nservice idle = tcp 9\nallow web -> db : tcp 3306\n"
 CLUSTER = """\
 cluster: small
@@ -69,6 +71,18 @@ def test_the_action_fails_when_it_is_told_to(runner: Path) -> None:
     assert step(runner, "lint", clusters="cluster.yaml", fail_on="warning", sarif="").returncode == 1
     assert not (runner / "repository with blanks" / "netpolicy.sarif").exists()
     assert "NP505" in (runner / "summary.md").read_text()
+
+
+def test_the_action_compares(runner: Path) -> None:
+    """The comment on the change stands in the summary, below what lint has there; a difference fails nothing."""
+    repository = runner / "repository with blanks"
+    for command in (["init", "-q"], ["add", "."], [*NAMED, "commit", "-qm", "one"]):
+        subprocess.run(["git", *command], cwd=repository, check=True, timeout=60)
+    (repository / "policy.netpol").write_text(f"{POLICY}allow world -> db : tcp 3306\n", encoding="utf-8")
+    ended = step(runner, "compare", clusters="cluster.yaml", against="HEAD")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert re.match(r"\S+ \*\*1 flow opened, ", (runner / "summary.md").read_text())
+    assert step(runner, "compare", clusters="cluster.yaml", against="nowhere").returncode == 2
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def printed(command: str, folder: Path) -> str:
     return ended.stdout
 
 
-@pytest.mark.parametrize("name", ["lint.md"])
+@pytest.mark.parametrize("name", ["audit.md", "lint.md"])
 def test_what_the_page_shows_is_what_is_printed(tmp_path: Path, name: str) -> None:
     text = (DOCS / name).read_text(encoding="utf-8")
     blocks = FENCED.findall(text)

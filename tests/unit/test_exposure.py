@@ -1,10 +1,12 @@
 """What strangers reach, and the lint rules about it at their edges: judged by meaning, not by words."""
 
+from ipaddress import ip_address
+
 import pytest
 
 from netpolicy.diagnostic import Diagnostic
 from netpolicy.lint import Profile
-from netpolicy.packet.addresses import FAMILIES, Family
+from netpolicy.packet.addresses import FAMILIES, AddressSet, Family
 from netpolicy.packet.intervals import size
 from netpolicy.verify.exposure import MOST, PUBLIC, Degree, degree_of
 from netpolicy.verify.wellknown import AMPLIFIERS, CLEAR, DATA, REMOTE, SSH
@@ -48,6 +50,29 @@ def test_the_world_is_half_of_the_public_addresses() -> None:
     assert degree_of(1 << 16, Family.V4) is None
     assert degree_of((1 << 16) + 1, Family.V4) is Degree.WIDE
     assert degree_of(1 << 96, Family.V6) is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("0.255.255.255", "10.0.0.0", "100.64.0.0", "127.0.0.1", "169.254.169.254", "172.31.255.255", "192.0.0.9"),
+        *("192.0.2.1", "192.168.255.255", "198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1", "240.0.0.1"),
+        *("::1", "fe80::1", "fc00::1", "ff02::1", "2001:1ff::1", "2001:db8::1", "2002::1", "3fff:fff::1", "4000::"),
+    ],
+)
+def test_no_packet_comes_from_there(address: str) -> None:
+    assert AddressSet.of_addresses([ip_address(address)]).overlaps(PUBLIC) is False
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("1.0.0.0", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "172.32.0.0", "192.0.1.0"),
+        *("198.17.255.255", "198.20.0.0", "223.255.255.255", "2000::", "2001:200::", "2001:db9::", "2003::", "3ffe::"),
+    ],
+)
+def test_packets_may_come_from_there(address: str) -> None:
+    assert AddressSet.of_addresses([ip_address(address)]).overlaps(PUBLIC)
 
 
 @pytest.mark.parametrize("who", ["world", "outside", "0.0.0.0/0", "::/0", "2000::/3", HALVES, SIXTEEN, EIGHTS])
@@ -248,12 +273,35 @@ def test_several_entries(policy: str, codes: list[str]) -> None:
         ("allow router, mysql -> router : any\nallow all -> mysql : tcp any\n", ["NP409"]),
         ("allow inside -> all : tcp any\n", []),  # eth1 of mysql is not in it
         ("allow all -> router : any\n", []),
+        ("allow all -> router : any\nallow core -> mysql : tcp any\n", []),
+        ("allow all -> router : any\nallow router -> mysql : tcp any\n", ["NP409"]),  # mysql has one node
         ("allow all -> all : any\ndeny router -> mysql : tcp any\n", []),
         ("allow all -> all : any\ndeny router -> mysql : tcp 22\n", ["NP409"]),
     ],
 )
 def test_a_flat_cluster(policy: str, codes: list[str]) -> None:
     assert [one.code for one in found(policy) if one.code in ("NP409",)] == codes
+
+
+BESIDE = "allow all -> all : tcp 22\nallow core -> outside : tcp any\nallow inside except all -> core : tcp 1-40000\n"
+
+
+def test_who_opens_all_to_all_is_blamed() -> None:
+    """Statements that open most ports alone; where none does, all that open some between nodes."""
+    (one,) = [one for one in found(f"{BESIDE}allow all -> all : any\n") if one.code == "NP409"]
+    assert [label.span.text for label in one.labels] == ["allow all -> all : any"]
+    parted = "allow all -> all : tcp 1-20000\nallow all -> all : tcp 20001-40000\nallow inside -> all : udp 1\n"
+    (one,) = [one for one in found(parted) if one.code == "NP409"]
+    assert [label.text for label in one.labels] == ["", "and this one"]
+
+
+def test_a_node_that_cannot_reach_another_is_no_gap() -> None:
+    """Nothing is between nodes without a common family; where no two have one, nothing is said."""
+    nodes = NODES.replace('"2001:db8::1"', '"2001:db8::1", "2001:db8::2"')
+    assert [one.code for one in found("allow all -> all : tcp any\n", nodes)] == ["NP409"]
+    apart = "policy: ./policy.netpol\nnodes:\n  a: {roles: [core], address: 10.0.0.1}\n"
+    apart += '  b: {roles: [mysql], address: "2001:db8::1"}\n'
+    assert found("allow all -> all : tcp any\n", apart) == []
 
 
 def test_outgoing_traffic_is_asked_about_in_production() -> None:

@@ -173,3 +173,5 @@ def test_what_is_written_again_and_again(policy: str, blamed: list[str]) -> None
     told = found("NP519", policy)
     assert [one.subject for one in told] == blamed
     assert [len(one.labels) for one in told] == [3] * len(blamed)
+    kinds = ["service" if text.startswith("tcp") else "network" for text in blamed]
+    assert [one.hint for one in told] == [f"give it a name as a `{kind}`" for kind in kinds]

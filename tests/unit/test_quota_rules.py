@@ -52,6 +52,25 @@ def test_neutron_gives_100_rules() -> None:
     assert set(counts) == {False, True}
 
 
+def test_neutron_gives_10_groups() -> None:
+    """`default` is one of them."""
+    counts = []
+    for number in range(3, 12):
+        names = [f"r{one}" for one in range(number)]
+        policy = f"role {', '.join(names)}\nallow {', '.join(names)} -> r0 : tcp 22\n"
+        nodes = "".join(f"  {name}: {{roles: [{name}], address: 10.0.1.{at}}}\n" for at, name in enumerate(names))
+        texts = {
+            "cluster.yaml": f"policy: ./policy.netpol\nclouds: [neutron]\nnodes:\n{nodes}",
+            "policy.netpol": policy,
+        }
+        pipeline = compiled(texts)
+        (file,) = [one for one in pipeline.security_groups()[0] if one.name == "neutron"]
+        told = [one for one in pipeline.diagnostics if one.code == "NP613"]
+        assert bool(told) is (file.text.count('"stateful"') + 1 > GROUPS)
+        counts.append(bool(told))
+    assert set(counts) == {False, True}
+
+
 def test_neutron_says_what_to_ask_for() -> None:
     (one,) = found("NP613", f"allow 10.1.0.0/16 -> db : {ports(120)}\n", "[aws, neutron]")
     assert one.hint.startswith("`openstack quota set --secgroups ")

@@ -26,6 +26,7 @@ _STATES = {
     "NP507": "repeated",
     "NP508": "conflict",
     "NP509": "redundant",
+    "NP514": "expires soon",
 }
 
 

@@ -12,7 +12,8 @@ from ipaddress import ip_network
 from netpolicy.dsl.syntax import Attributes
 from netpolicy.packet.addresses import FAMILIES, AddressSet
 from netpolicy.packet.intervals import Intervals, contains, size
-from netpolicy.packet.ports import PORT_SPACE_LAST, PORTED, VALUE_BITS, WHOLE, Protocol, by_protocol
+from netpolicy.packet.ports import PORT_SPACE_LAST, PORTED, WHOLE, Protocol, by_protocol
+from netpolicy.verify.wellknown import Kind, of
 
 HIGH, MEDIUM = 7, 5
 """Points from which a risk is high, or medium; one point is low."""
@@ -27,69 +28,14 @@ _PRIVATE = AddressSet.of_networks(
         *("224.0.0.0/4", "::1/128", "fc00::/7", "fe80::/10", "ff00::/8"),
     )
 )
-_TCP, _UDP = int(Protocol.TCP), int(Protocol.UDP)
-# What is found at well-known ports (IANA, and the defaults of the products).
 _KINDS = (
-    (
-        "asks for no password as installed",
-        3,
-        {
-            "docker": (_TCP, 2375),
-            "etcd": (_TCP, 2379),
-            "kubelet (read-only)": (_TCP, 10255),
-            "memcached": (_TCP, 11211),
-            "redis": (_TCP, 6379),
-            "zookeeper": (_TCP, 2181),
-        },
-    ),
-    (
-        "remote administration",
-        2,
-        {
-            "kubelet": (_TCP, 10250),
-            "rdp": (_TCP, 3389),
-            "ssh": (_TCP, 22),
-            "telnet": (_TCP, 23),
-            "vnc": (_TCP, 5900),
-            "winrm": (_TCP, 5985),
-        },
-    ),
-    (
-        "database",
-        2,
-        {
-            "cassandra": (_TCP, 9042),
-            "couchdb": (_TCP, 5984),
-            "elasticsearch": (_TCP, 9200),
-            "mongodb": (_TCP, 27017),
-            "mssql": (_TCP, 1433),
-            "mysql": (_TCP, 3306),
-            "oracle": (_TCP, 1521),
-            "postgresql": (_TCP, 5432),
-        },
-    ),
-    (
-        "message bus",
-        2,
-        {"amqp": (_TCP, 5672), "kafka": (_TCP, 9092), "mqtt": (_TCP, 1883), "nats": (_TCP, 4222)},
-    ),
-    (
-        "clear text",
-        1,
-        {
-            "ftp": (_TCP, 21),
-            "http": (_TCP, 80),
-            "ldap": (_TCP, 389),
-            "nfs": (_TCP, 2049),
-            "rpcbind": (_TCP, 111),
-            "smb": (_TCP, 445),
-            "smtp": (_TCP, 25),
-            "snmp": (_UDP, 161),
-            "syslog": (_UDP, 514),
-            "telnet": (_TCP, 23),
-            "tftp": (_UDP, 69),
-        },
-    ),
+    ("asks for no password as installed", 3, of(Kind.UNGUARDED)),
+    ("remote administration", 2, of(Kind.SSH, Kind.REMOTE)),
+    ("control plane", 2, of(Kind.CONTROL)),
+    ("database", 2, of(Kind.DATABASE)),
+    ("message bus", 2, of(Kind.BUS)),
+    ("files", 2, of(Kind.FILES)),
+    ("clear text", 1, of(Kind.CLEAR)),
 )
 _MOST_NAMES = 3
 
@@ -157,15 +103,14 @@ def _ports(keys: Iterable[Intervals]) -> Iterator[tuple[str, int]]:
             yield f"every port of {name}", 4
         elif count >= 100:
             yield f"{count:,} ports of {name}", 2 if count >= 1000 else 1
+    told = set[int]()  # a port is of the first kind that it is of
     for kind, points, known in _KINDS:
-        met = [name for name, (number, port) in known.items() if _opens(sides, number, port)]
+        of_kind = [one for one in known if one.key not in told and any(contains(keys, one.key) for keys in sides)]
+        told.update(one.key for one in of_kind)
+        met = list(dict.fromkeys(one.name for one in of_kind))
         if met:
             more = f" and {len(met) - _MOST_NAMES} more" if len(met) > _MOST_NAMES else ""
             yield f"{kind}: {', '.join(met[:_MOST_NAMES])}{more}", points
-
-
-def _opens(sides: Iterable[Intervals], protocol: int, port: int) -> bool:
-    return any(contains(one, protocol << VALUE_BITS | port) for one in sides)
 
 
 def _notes(notes: Attributes) -> Iterator[tuple[str, int]]:
