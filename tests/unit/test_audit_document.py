@@ -10,8 +10,9 @@ import pytest
 from netpolicy.packet.addresses import FAMILIES, NOWHERE, AddressSet
 from netpolicy.report.audit.compiled import MOST_CLASSES
 from netpolicy.report.audit.csvtext import safe
-from netpolicy.report.audit.document import is_fine
+from netpolicy.report.audit.document import _proof, is_fine
 from netpolicy.report.audit.exposed import addresses_text
+from netpolicy.report.audit.model import AGREES, REFERENCE, Proof, Voice
 from netpolicy.report.audit.sections import escaped, table
 from tests.audits import Tree, audit_of, keep_schema, report
 from tests.unit.test_audit_risk import network
@@ -206,3 +207,10 @@ def test_text_is_no_markdown(text: str, written: str) -> None:
 def test_a_path_that_begins_as_code_does_is_no_code() -> None:
     (*_, row, _) = table(("path",), [("`a` | <b>",)], code=True)
     assert row == "| \\`a\\` \\| \\<b\\> |"
+
+
+def test_who_was_left_out_was_not_proved() -> None:
+    counts = {"nodes": 2, "classes": 1, "rules": 9, "interfaces": 0}
+    voices = (Voice("policy", "what is meant", REFERENCE), Voice("iptables IPv4", "all of it", AGREES))
+    result = [_proof(Proof(counts, voices, ()), None, nodes)["result"] for nodes in (2, 3)]
+    assert result == ["proved", "differs"]
