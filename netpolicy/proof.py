@@ -6,7 +6,7 @@ Here what a target reads in a text meets the meaning of the policy, which knows 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import cached_property
 
 from netpolicy.diagnostic import Diagnostic, Label, error
@@ -17,12 +17,13 @@ from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.packet.grid import Atoms
 from netpolicy.packet.packets import describe
 from netpolicy.policy.model import Policy
+from netpolicy.policy.selectors import address_set
 from netpolicy.securitygroups.inventory import Passing, inventory
 from netpolicy.source import Source
 from netpolicy.targets import Cloud, Target
 from netpolicy.verify.groups import group_differences, peers, unattached, unplaced
 from netpolicy.verify.meaning import atoms, grids, meaning
-from netpolicy.verify.prove import Difference, differences, speaking, strays, untold
+from netpolicy.verify.prove import Difference, alike, differences, speaking, strays, untold
 
 STEPS = 20_000_000
 """Steps that the proof of one class may take; a class of a usual policy takes some thousands."""
@@ -97,15 +98,33 @@ class Prover:
     ) -> Iterator[Diagnostic]:
         unknown = untold(self.known, {family: target.address_sets(ruleset, family) for family in FAMILIES})
         known = atoms(self.policy, unknown) if any(unknown.values()) else self.known
+        strangers = strays(self.policy, node_class, self.known)
+        for node in strangers:
+            message = f"`{node.name}` would load the rules of `{node_class.members[0]}`, which mean another node"
+            yield error("NP313", message, node.span, hint="compile the nodes apart with `--sets inline`, and report it")
+        # Where the rules tell nodes apart that the policy does not, each group of them is a proof of its own.
+        for nodes in alike(self.policy, node_class, known):
+            if nodes[0] not in strangers:
+                own = address_set(nodes[0].addresses)
+                part = replace(node_class, members=tuple(node.name for node in nodes), own=own)
+                yield from self._differing(part, target, ruleset, files, families=families, known=known)
+
+    def _differing(
+        self,
+        node_class: NodeClass,
+        target: Target,
+        ruleset: object,
+        files: Mapping[str, Source],
+        *,
+        families: Sequence[Family],
+        known: Mapping[Family, Atoms],
+    ) -> Iterator[Diagnostic]:
         axes = grids(known, node_class.own)
         hooks = [one for one in meaning(self.policy, node_class, axes) if one.family in families]
         for one in differences(hooks, target.admitted(ruleset, axes), axes):
             place = target.deciding(ruleset, one.witness, files)
             verb = "lets it pass" if one.opened else "refuses it"
             yield self._told(node_class, one, None if place is None else Label(place, f"this rule {verb}"))
-        for node in strays(self.policy, node_class, known):
-            message = f"`{node.name}` would load the rules of `{node_class.members[0]}`, which mean another node"
-            yield error("NP313", message, node.span, hint="compile the nodes apart with `--sets inline`, and report it")
 
     def _told(self, node_class: NodeClass, one: Difference, rule: Label | None) -> Diagnostic:
         verb, words = (Verb.DENY, "this deny forbids it") if one.opened else (Verb.ALLOW, "this allow asks for it")

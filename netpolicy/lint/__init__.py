@@ -186,9 +186,9 @@ class LintRule:
 
     def exposed(self, one: Exposed, told: str, hint: str) -> Diagnostic:
         """A finding about what strangers reach, at the statements that let them in."""
-        spans = [each.span for each in one.statements if each.span is not None]
-        labels = [Label(span, "and this one" if number else "") for number, span in enumerate(spans[:_SHOWN])]
-        return self.finding(f"{told} is open to {one.degree.value} on {one.where}", *labels, hint=hint, about=one.about)
+        return self.finding(
+            f"{told} is open to {one.degree.value} on {one.where}", *blamed(one.statements), hint=hint, about=one.about
+        )
 
     def level(self, profile: Profile) -> Severity | None:
         """How much its findings weigh in a profile; None where that does not ask for it."""
@@ -233,6 +233,12 @@ def inside(statements: Sequence[s.Statement]) -> Iterator[s.Statement]:
         yield statement
         if isinstance(statement, s.When):
             yield from inside(statement.statements)
+
+
+def blamed(statements: Iterable[Statement]) -> list[Label]:
+    """Where statements stand that are to blame together, the first few of them."""
+    spans = [one.span for one in statements if one.span is not None]
+    return [Label(span, "and this one" if number else "") for number, span in enumerate(spans[:_SHOWN])]
 
 
 def range_text(one: Range) -> str:

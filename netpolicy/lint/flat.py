@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netpolicy.diagnostic import Diagnostic, Label, Severity
+from netpolicy.diagnostic import Diagnostic, Severity
 from netpolicy.dsl.syntax import Verb
-from netpolicy.lint import Context, LintRule
+from netpolicy.lint import Context, LintRule, blamed
 from netpolicy.packet.addresses import FAMILIES
 from netpolicy.packet.intervals import Intervals, intersection, size
 from netpolicy.packet.ports import PortSet, Protocol
@@ -14,8 +14,6 @@ from netpolicy.verify.exposure import MANY_PORTS, in_order
 from netpolicy.verify.flatness import is_flat
 
 _TCP = PortSet.protocol(Protocol.TCP)
-_SHOWN = 4
-"""Statements that are shown."""
 
 PAGE = """\
 # NP409: nothing is closed between nodes
@@ -53,11 +51,10 @@ def check(context: Context) -> Iterator[Diagnostic]:
         if one.ports.overlaps(_TCP) and one.who.addresses.overlaps(nodes) and one.whom.addresses.overlaps(nodes)
     ]
     most = [one for one in opening if any(_size(one.ports.of(family)) >= MANY_PORTS for family in FAMILIES)]
-    spans = [one.span for one in in_order(most or opening) if one.span is not None]
-    places = [Label(span, "and this one" if number else "") for number, span in enumerate(spans[:_SHOWN])]
+    labels = blamed(in_order(most or opening))
     hint = "say by roles who needs which ports"
     message = "most ports of TCP are open between all nodes"
-    yield RULE.finding(message, *places, hint=hint, about="all -> all : tcp any")
+    yield RULE.finding(message, *labels, hint=hint, about="all -> all : tcp any")
 
 
 def _size(keys: Intervals) -> int:

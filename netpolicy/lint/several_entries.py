@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from netpolicy.diagnostic import Diagnostic, Label, Severity
+from netpolicy.diagnostic import Diagnostic, Severity
 from netpolicy.dsl.syntax import DemandKind, Verb
-from netpolicy.lint import Context, LintRule, Profile
+from netpolicy.lint import Context, LintRule, Profile, blamed
 from netpolicy.packet.addresses import AddressSet
 from netpolicy.packet.ports import PortSet, Protocol
 from netpolicy.policy.model import Statement
@@ -14,8 +14,6 @@ from netpolicy.policy.selectors import address_set
 from netpolicy.verify.exposure import Reach, degree_of, in_order, some_nodes, strangers
 from netpolicy.verify.wellknown import WEB
 
-_SHOWN = 4
-"""Statements that are shown."""
 _WEB = PortSet.ports(Protocol.TCP, [(one.port, one.port) for one in WEB])
 
 PAGE = """\
@@ -101,11 +99,9 @@ def _in_front(one: Statement, own: AddressSet, context: Context) -> bool:
 
 
 def _finding(whom: str, names: Sequence[str], statements: Sequence[Statement]) -> Diagnostic:
-    spans = [one.span for one in statements if one.span is not None]
-    labels = [Label(span, "and this one" if number else "") for number, span in enumerate(spans[:_SHOWN])]
     message = f"nothing is in front of {some_nodes(names)}, which the world reaches on ports of the web"
     hint = "open a load balancer or a virtual address to the world, and let that reach them"
-    return RULE.finding(message, *labels, hint=hint, about=f"world -> {whom} : web")
+    return RULE.finding(message, *blamed(statements), hint=hint, about=f"world -> {whom} : web")
 
 
 RULE = LintRule("NP408", Severity.NOTICE, PAGE, of_policy=check, profile=Profile.PRODUCTION)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netpolicy.diagnostic import Diagnostic, Label, Severity
-from netpolicy.lint import Context, LintRule
+from netpolicy.diagnostic import Diagnostic, Severity
+from netpolicy.lint import Context, LintRule, blamed
 from netpolicy.verify.exposure import in_order
-
-_SHOWN = 4
-"""Statements that are shown."""
 
 PAGE = """\
 # NP405: the world reaches every node
@@ -42,8 +39,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
     reached = {name for one in found for name in one.node_class.members}
     kinds = {frozenset(role.text for role in node.roles) for node in nodes}
     if len(kinds) > 1 and len(reached) == len(nodes):
-        spans = [one.span for one in in_order(each for one in found for each in one.statements) if one.span is not None]
-        labels = [Label(span, "and this one" if number else "") for number, span in enumerate(spans[:_SHOWN])]
+        labels = blamed(in_order(each for one in found for each in one.statements))
         hint = "name the roles that face the world as whom"
         message = f"each of the {len(nodes):,} nodes is open to the world on some port"
         yield RULE.finding(message, *labels, hint=hint, about="world -> every node")

@@ -125,7 +125,10 @@ class Exposure:
         for its in by_class.values():
             names = sorted({Protocol(number).name.lower() for one in its for number in _ported(one)})
             everything = len(names) == len(PORTED)
-            told.setdefault("any" if everything else f"{'+'.join(names)} any", []).extend(its)
+            opening = _opening_most(its)
+            told.setdefault("any" if everything else f"{'+'.join(names)} any", []).append(
+                replace(its[0], statements=opening)
+            )
         return [one for what, its in told.items() for one in _told(its, what)]
 
     def open_to_world(self, ports: Collection[WellKnown] = ()) -> list[Reach]:
@@ -205,31 +208,24 @@ class _Exposing:
     def at(
         self, node_class: NodeClass, address: Address, border: Sequence[Border], *, virtual: bool = False
     ) -> Iterator[Reach]:
-        """The reaches at one address, neighbours of equal degree and statements as one."""
-        family = address[0]
+        """The reaches at one address."""
+        family, at = address[0], address if virtual else None
         met = [one for one in border if address in one.flow.destinations]
-        at, before = address if virtual else None, None
         for first, last, allowing, reached in stretches(met):
             degree = degree_of(size(reached), family)
             if degree is None:
                 continue
-            found = Reach(node_class, family, at, first, last, degree, self.blamed(allowing, node_class, address, at))
-            if before is not None and before.last + 1 == first and _alike(before, found):
-                found = replace(found, first=before.first)
-            elif before is not None:
-                yield before
-            before = found
-        if before is not None:
-            yield before
+            # A flow has the statements of all that it covers, which may say less: each part has its own.
+            asking = [each for one in allowing for name in one.flow.statements for each in self.by_id.get(name, ())]
+            asking = [one for one in asking if _opens(one, address, at)]
+            for start, end in _parts(asking, family, first, last):
+                yield Reach(node_class, family, at, start, end, degree, self.blamed(asking, family, start))
 
-    def blamed(
-        self, allowing: Sequence[Border], node_class: NodeClass, address: Address, at: Address | None
-    ) -> tuple[Statement, ...]:
-        """The statements that let strangers in; where wide ones do, they alone."""
-        ids = sorted({name for one in allowing for name in one.flow.statements})
-        found = [each for name in ids for each in self.by_id.get(name, ()) if _opens(each, node_class, address, at)]
-        parts = [(one, self.part(one.who.addresses.of(address[0]), address[0])) for one in found]
-        wide = [one for one, part in parts if degree_of(size(part), address[0]) is not None]
+    def blamed(self, asking: Sequence[Statement], family: Family, key: int) -> tuple[Statement, ...]:
+        """The statements that let strangers in on a key; where wide ones do, they alone."""
+        found = [one for one in asking if contains(one.ports.of(family), key)]
+        parts = [(one, self.part(one.who.addresses.of(family), family)) for one in found]
+        wide = [one for one, part in parts if degree_of(size(part), family) is not None]
         return in_order(wide or [one for one, part in parts if part])
 
 
@@ -258,15 +254,18 @@ def stretches(met: Sequence[Border]) -> Iterator[tuple[int, int, list[Border], I
         yield first, following - 1, allowing, known[here]
 
 
-def _alike(one: Reach, other: Reach) -> bool:
-    return one.degree is other.degree and one.statements == other.statements
+def _parts(asking: Iterable[Statement], family: Family, first: int, last: int) -> list[tuple[int, int]]:
+    """The stretch, cut where a statement begins or ends."""
+    edges = {edge for one in asking for ends in one.ports.of(family) for edge in (ends[0], ends[1] + 1)}
+    starts = sorted({first, *(edge for edge in edges if first < edge <= last)})
+    return list(zip(starts, [*(start - 1 for start in starts[1:]), last], strict=True))
 
 
-def _opens(one: Statement, node_class: NodeClass, address: Address, at: Address | None) -> bool:
+def _opens(one: Statement, address: Address, at: Address | None) -> bool:
     """Whether an allow is about the address, in this direction."""
     if at is None:
         return address in one.whom.addresses
-    return any((each.family, each.address) == at and each.nodes.overlaps(node_class.own) for each in one.whom.virtual)
+    return any((each.family, each.address) == at for each in one.whom.virtual)
 
 
 def _ported(one: Reach) -> Iterator[int]:
@@ -286,6 +285,17 @@ def _marked(reaches: Sequence[Reach]) -> Iterator[Reach]:
     for one in reaches:
         is_whole = one.degree is Degree.WORLD and not whole.isdisjoint(_ported(one))
         yield replace(one, whole=True) if is_whole else one
+
+
+def _opening_most(reaches: Sequence[Reach]) -> tuple[Statement, ...]:
+    """Of the statements, those with a whom that has most ports of a protocol by them; where none has, all."""
+    statements = in_order(each for one in reaches for each in one.statements)
+    keys: dict[str, Intervals] = {}
+    for one in statements:
+        keys[one.whom.text] = union_all([keys.get(one.whom.text, ()), *(one.ports.of(family) for family in FAMILIES)])
+    spans = [((number << VALUE_BITS, (number << VALUE_BITS) + VALUE_LAST),) for number in PORTED]
+    most = {whom for whom, own in keys.items() if any(size(intersection(own, one)) >= MANY_PORTS for one in spans)}
+    return tuple(one for one in statements if one.whom.text in most) or statements
 
 
 def _told(reaches: Iterable[Reach], what: str) -> list[Exposed]:

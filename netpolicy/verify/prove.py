@@ -78,6 +78,15 @@ def strays(policy: Policy, node_class: NodeClass, known: Mapping[Family, Atoms])
     return [one for one in members if _likeness(one, known) != wanted]
 
 
+def alike(policy: Policy, node_class: NodeClass, known: Mapping[Family, Atoms]) -> list[list[ClusterNode]]:
+    """The nodes of a class in groups whose addresses are of the same atoms; the first node is in the first."""
+    by_name = {node.name: node for node in policy.cluster.nodes}
+    found: dict[tuple[object, ...], list[ClusterNode]] = {}
+    for name in node_class.members:
+        found.setdefault(_likeness(by_name[name], known), []).append(by_name[name])
+    return list(found.values())
+
+
 def _likeness(node: ClusterNode, known: Mapping[Family, Atoms]) -> tuple[object, ...]:
     """All that a proof asks of a node: its interfaces, its lease, and the atom of each of its addresses."""
     cards = tuple(

@@ -198,6 +198,21 @@ def test_who_lets_in_a_few_is_not_blamed() -> None:
     assert [label.span.line for label in one.labels] == [7]
 
 
+def test_who_says_less_is_not_blamed() -> None:
+    """One flow may stand for several statements: `world -> router` holds all that `world -> all` opens at a router."""
+    policy = "allow world -> all : tcp 8443\nallow world -> router : tcp 22, 8443\nallow front -> router : tcp 80\n"
+    assert "NP402 world -> router : tcp 22" in told(policy)
+
+
+def test_four_statements_are_shown() -> None:
+    parts = [
+        f"allow {64 * number}.0.0.0/3, {64 * number + 32}.0.0.0/3 -> core : tcp {22 - number}-22\n"
+        for number in range(4)
+    ]
+    (one,) = [each for each in found("allow ::/0 -> core : tcp 22\n" + "".join(parts)) if each.code == "NP402"]
+    assert [label.text for label in one.labels] == ["", *["and this one"] * 3]
+
+
 def test_a_virtual_address_is_a_way_in() -> None:
     assert told("allow world -> core@10.0.0.99 : tcp 22\n") == ["NP402 world -> core@10.0.0.99 : tcp 22"]
     denied = "allow world -> core@10.0.0.99 : tcp 22\ndeny world -> core@10.0.0.99 : tcp 22\n"
@@ -232,6 +247,12 @@ def test_a_forwarded_service_is_open() -> None:
 )
 def test_the_world_reaches_every_node(policy: str, codes: list[str]) -> None:
     assert [one.code for one in found(policy)] == codes
+
+
+def test_what_the_world_reaches_everywhere_is_told_once() -> None:
+    """Several web nodes are not told beside each node, in production either."""
+    told = found("allow world -> all : tcp 443\n", profile=Profile.PRODUCTION)
+    assert {one.code for one in told} & {"NP405", "NP408"} == {"NP405"}
 
 
 def test_a_cluster_of_equal_nodes_has_no_inside() -> None:

@@ -277,3 +277,44 @@ def test_a_change_of_a_group_is_found(pattern: str, instead: str, codes: set[str
         "neutron",
     }
     assert kinds == 0
+
+
+IN_HALF = """\
+role dea
+option egress = enforced
+forwarded service apps = tcp 41000-41010
+allow all -> dea : apps
+deny  all <-> 2001:db8::/126 : any  because "one address of each"
+"""
+OF_TWO = """\
+policy: ./policy.netpol
+nodes:
+  dea1: {roles: [dea], interfaces: {eth0: ["2001:db8::1"], eth1: ["2001:db8::10"]}}
+  dea2: {roles: [dea], interfaces: {eth0: ["2001:db8::2"], eth1: ["2001:db8::20"]}}
+"""
+
+
+def test_rules_may_name_the_addresses_of_a_class_one_by_one() -> None:
+    """A part of each node is written out in FORWARD: the policy tells the nodes not apart, and every node is proved."""
+    pipeline = compiled({"cluster.yaml": OF_TWO, "policy.netpol": IN_HALF})
+    ((built, _),) = pipeline.built()
+    assert built.node_class.members == ("dea1", "dea2")
+    assert "--ctorigdst 2001:db8::1/128" in built.files["rules.v6"]
+    done, found = pipeline.proved(built)
+    assert (done.nodes, told(found)) == (2, "")
+
+
+@pytest.mark.parametrize(("lost", "node"), [("2001:db8::1/128", "dea1"), ("2001:db8::2/128", "dea2")])
+def test_a_rule_for_one_node_of_a_class_is_missed_at_that_node(lost: str, node: str) -> None:
+    pipeline = compiled({"cluster.yaml": OF_TWO, "policy.netpol": IN_HALF})
+    ((built, _),) = pipeline.built()
+    lines = built.files["rules.v6"].splitlines(keepends=True)
+    kept = [line for line in lines if f"--ctorigdst {lost}" not in line]
+    assert len(kept) < len(lines)
+    policy = pipeline.policy
+    assert policy is not None
+    files = {name: Source(name, text) for name, text in (built.files | {"rules.v6": "".join(kept)}).items()}
+    done, found = Prover(policy).prove(built.node_class, TARGET, files)
+    assert done == Proved()
+    assert {one.code for one in found} == {"NP311"}
+    assert all(f"`{node}`" in one.message for one in found)
