@@ -6,7 +6,7 @@ to, exceptions, hygiene and security groups; with `--nodes` what nodes told of t
 --format json`, a file a node), with `--needed` what passes beyond another policy, with `--since` what changed.
 
 Exit status: 0 all is proved and every node that answered is as it must be, 1 the proof differs, a promise is broken or
-a node drifted (the report is written), 2 unreadable, or a tool is missing.
+a node drifted or has another build (the report is written), 2 unreadable, or a tool is missing.
 """
 
 from __future__ import annotations
@@ -72,6 +72,9 @@ def run(options: argparse.Namespace) -> int:
 def _wrong_choices(options: argparse.Namespace) -> tuple[str, str] | None:
     from netpolicy.cli.reporting import clashing
 
+    for name in ("nodes", "since", "needed", "pack", "sign"):
+        if getattr(options, name) == "":  # of a variable that is not set: what it asks for would just be left out
+            return f"the value of `--{name}` is empty", "name what it is about, or leave the option out"
     if options.sign and not options.pack:
         return "`--sign` signs the manifest of a pack", "name a folder for it with `--pack DIR`"
     if file := clashing(options):

@@ -13,7 +13,7 @@ from netpolicy.policy.identity import identity_of
 from netpolicy.proof import PREMISES, Proved
 from netpolicy.readback import emitted_of
 from netpolicy.report.audit.compiled import Compiled
-from netpolicy.report.audit.model import AGREES, DIFFERS, NOT_ASKED, CloudText, Proof, Voice
+from netpolicy.report.audit.model import AGREES, DIFFERS, NOT_ASKED, REFERENCE, CloudText, Proof, Voice
 from netpolicy.report.audit.witness import Asked, stops_of
 from netpolicy.source import Source
 from netpolicy.targets.iptables.rules import Ruleset
@@ -45,7 +45,7 @@ class Audited:
             self._class(built)
         statements = len({one.id for one in self.pipeline.policy.statements}) if self.pipeline.policy else 0
         what = f"the meaning of {statements:,} statements in this cluster, with which all others are compared"
-        self.voices.append(Voice("policy", what, AGREES))
+        self.voices.append(Voice("policy", what, REFERENCE))
         for family in FAMILIES:
             self.voices.append(_of_family(family, self.compiled, differs=family in self.differing))
         self._clouds()

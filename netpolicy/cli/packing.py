@@ -50,4 +50,7 @@ def _sign(manifest: Path, key: str) -> None:
         raise OutputError(f"`ssh-keygen` does not answer about `{key}`", "does it wait for a passphrase?") from None
     if ended.returncode:
         why = " ".join(ended.stderr.split())[-300:] or "ssh-keygen says no more"
-        raise OutputError(f"the manifest cannot be signed with `{key}`: {why}", "name the file of a private key of ssh")
+        hint = "name the file of a private key of ssh"
+        if "passphrase" in why:
+            hint = f"a passphrase keeps the key: give it to an agent first, `ssh-add {key}`"
+        raise OutputError(f"the manifest cannot be signed with `{key}`: {why}", hint)

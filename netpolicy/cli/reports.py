@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NoReturn
 
 from netpolicy.cli.files import read
 from netpolicy.policy.load import Place, Unreadable
@@ -30,6 +31,13 @@ def _report(folder: str, name: str) -> Report:
     if isinstance(source, Unreadable):
         return Report(name, why=source.why)
     try:
-        return Report(name, json.loads(source.text))
+        tree = json.loads(source.text, parse_constant=_refused)
+        json.dumps(tree, ensure_ascii=False).encode()  # half of a surrogate pair could be written nowhere
     except (ValueError, RecursionError):
         return Report(name, why="it is no JSON")
+    return Report(name, tree)
+
+
+def _refused(constant: str) -> NoReturn:
+    """`NaN` and its kind are no JSON, and no reader of an audit would take them."""
+    raise ValueError(constant)

@@ -292,3 +292,41 @@ def test_a_pack_takes_the_place_of_packs_alone(world: Path, run: Run) -> None:
     assert contents(world) == before
     assert run("audit", "cluster.yaml", "--pack", "pack", *DAY).status == 0
     assert "holds files that are no build" in run("compile", "cluster.yaml", "-o", "pack").err
+
+
+@pytest.mark.parametrize("text", ["NaN", "-Infinity", '"\\ud800"'])
+def test_what_no_reader_of_json_takes_ends_no_audit(reports: Path, run: Run, text: str) -> None:
+    """One node could blind the whole page otherwise, or end the command."""
+    told = (reports / "db.json").read_text(encoding="utf-8")
+    (reports / "db.json").write_text(told.replace('"no_hits": null', f'"no_hits": {text}'), encoding="utf-8")
+    found = document(run, "--nodes", "reports", "--report", "html:audit.html")
+    assert found["nodes"]["unreadable"] == [{"file": "db.json", "why": "it is no JSON"}]
+    assert found["nodes"]["not_reached"] == ["db"]
+
+
+@pytest.mark.parametrize("option", ["--nodes", "--since", "--needed", "--pack"])
+def test_an_empty_value_is_not_taken_for_none(world: Path, run: Run, option: str) -> None:
+    """`--since "$LAST"` of a variable that is not set must not look like a review."""
+    outcome = run("audit", "cluster.yaml", *DAY, option, "")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert f"the value of `{option}` is empty" in outcome.err
+
+
+def test_an_empty_key_signs_nothing_and_says_so(world: Path, run: Run) -> None:
+    outcome = run("audit", "cluster.yaml", *DAY, "--pack", "packed", "--sign", "")
+    assert outcome.status == 2 and "the value of `--sign` is empty" in outcome.err
+    assert not (world / "packed").exists()
+
+
+def test_a_key_with_a_passphrase_and_no_agent_is_told_at_once(
+    world: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SSH_AUTH_SOCK", "DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSH_ASKPASS", "/bin/false")
+    monkeypatch.setenv("SSH_ASKPASS_REQUIRE", "force")  # as without a terminal, wherever the tests run
+    subprocess.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", "kept"), cwd=world, check=True)
+    outcome = run("audit", "cluster.yaml", *DAY, "--pack", "packed", "--sign", "kept")
+    assert outcome.status == 2
+    assert "a passphrase keeps the key: give it to an agent first, `ssh-add kept`" in outcome.err
+    assert not (world / "packed").exists()

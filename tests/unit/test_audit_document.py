@@ -9,8 +9,11 @@ import pytest
 
 from netpolicy.packet.addresses import FAMILIES, NOWHERE, AddressSet
 from netpolicy.report.audit.compiled import MOST_CLASSES
-from netpolicy.report.audit.document import is_fine
+from netpolicy.report.audit.csvtext import safe
+from netpolicy.report.audit.document import _proof, is_fine
 from netpolicy.report.audit.exposed import addresses_text
+from netpolicy.report.audit.model import AGREES, REFERENCE, Proof, Voice
+from netpolicy.report.audit.sections import escaped, table
 from tests.audits import Tree, audit_of, keep_schema, report
 from tests.unit.test_audit_risk import network
 
@@ -156,3 +159,58 @@ def test_the_schema_refuses_what_is_wrong(tree: Tree) -> None:
     for one in wrong:
         with pytest.raises(AssertionError):
             keep_schema(tree | one)
+
+
+def test_whom_a_deny_keeps_out_is_not_told_as_let_in() -> None:
+    texts = {
+        "cluster.yaml": "cluster: c\npolicy: ./policy.netpol\nnodes:\n  a:\n    roles: [web]\n    address: 10.0.0.1\n"
+        "  b:\n    roles: [web]\n    address: 10.0.0.2\n    labels: [public]\n",
+        "policy.netpol": "role web\nlabel public\nallow world -> web : tcp 443, udp 53\n"
+        "allow 198.51.100.0/24 -> web : tcp 22\n"
+        "deny 203.0.113.0/24 -> web : tcp 443\ndeny 192.0.2.0/24 -> public : any\n"
+        "deny 198.51.100.0/25 -> web : tcp 22\n",
+    }
+    told = {(one["source"], one["service"]): one["addresses"] for one in audit_of(texts)["exposed"]}
+    assert told == {
+        ("world", "tcp 443"): "all of IPv4 but 203.0.113.0/24",
+        ("world", "udp 53"): "all of IPv4",
+        ("198.51.100.0/24", "tcp 22"): "128 addresses: 198.51.100.128/25",
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(1)", " =1", "\t=1", "\r1", "\n1", "\uff1d1", "\uff0b1", "\u3000=1"]
+)
+def test_no_spreadsheet_takes_a_text_for_a_formula(text: str) -> None:
+    assert safe(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", "web", "1=1", "allow -> x", " x"])
+def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
+    assert safe(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("http://x.example", "http:\\//x.example"),
+        ("www.x.example", "www\\.x.example"),
+        ("&lt;b&gt;", "\\&lt;b\\&gt;"),
+        ("# a ~~b~~ $c$", "\\# a \\~\\~b\\~\\~ \\$c\\$"),
+        ("10.0.0.1/32 a/b.netpol:7", "10.0.0.1/32 a/b.netpol:7"),
+    ],
+)
+def test_text_is_no_markdown(text: str, written: str) -> None:
+    assert escaped(text) == written
+
+
+def test_a_path_that_begins_as_code_does_is_no_code() -> None:
+    (*_, row, _) = table(("path",), [("`a` | <b>",)], code=True)
+    assert row == "| \\`a\\` \\| \\<b\\> |"
+
+
+def test_who_was_left_out_was_not_proved() -> None:
+    counts = {"nodes": 2, "classes": 1, "rules": 9, "interfaces": 0}
+    voices = (Voice("policy", "what is meant", REFERENCE), Voice("iptables IPv4", "all of it", AGREES))
+    result = [_proof(Proof(counts, voices, ()), None, nodes)["result"] for nodes in (2, 3)]
+    assert result == ["proved", "differs"]

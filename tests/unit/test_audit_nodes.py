@@ -109,3 +109,47 @@ def test_very_many_findings_of_a_node_are_counted() -> None:
     one = report("db", "d" * 64, drifted=True)
     (told,) = live(changed(one, findings=one.tree["findings"] * 33)).reports
     assert (len(told["findings"]), told["more_findings"]) == (20, 13)
+
+
+FINDING = {"code": "NP801", "severity": "error", "message": "rule 6 is missing"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"findings": [FINDING | {"hint": {"a": 1}}], "in_force": False},
+        {"findings": [FINDING | {"consequence": ["opens"]}], "in_force": False},
+        {"findings": [FINDING | {"message": 7}], "in_force": False},
+        {"findings": [FINDING | {"family": "4"}], "in_force": False},
+        {"generation": {"v4": {"wanted": "01234567"}}},
+        {"generation": {"v4": {"wanted": "01234567", "in_force": [1]}}},
+        {"no_hits": {"why": 1}},
+        {"hits": {"lines": [line(-1, "aa")]}},
+    ],
+    ids=str,
+)
+def test_a_value_of_another_kind_makes_a_report_unreadable(more: dict[str, Any]) -> None:
+    """Every text of it is shown: what is no text would end the whole audit."""
+    found = live(changed(report("db", "d" * 64), **more))
+    assert [file for file, _ in found.unreadable] == ["db.json"]
+    assert "db" in found.not_reached
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"findings": [FINDING]}, "a finding is an error"),
+        ({"generation": {"v6": {"wanted": "01234567", "in_force": "76543210"}}}, "another generation is"),
+        ({"generation": {"v6": {"wanted": "01234567", "in_force": None}}}, "another generation is"),
+    ],
+    ids=str,
+)
+def test_a_report_that_contradicts_itself_proves_nothing(more: dict[str, Any], why: str) -> None:
+    found = live(changed(report("db", "d" * 64), **more))
+    assert found.unreadable == (("db.json", f"it contradicts itself: all is in force, and {why}"),)
+    assert found.having("as it must be") == 0 and "db" in found.not_reached
+
+
+def test_a_statement_that_a_line_names_twice_is_counted_once() -> None:
+    found = live(report("db", "d" * 64, hits=[line(5, "aa", "aa")]))
+    assert found.sums["aa"].packets == 5

@@ -110,6 +110,19 @@ def test_a_section_without_content_says_so() -> None:
     assert [sentence for sentence in NOTHING if sentence in full] == ["No review is due."]
 
 
+def test_the_head_tells_what_an_auditor_asks_first() -> None:
+    """None drifted is no comfort where all have another build, and a review that is due is no detail."""
+    nodes = TREE["nodes"] | {"drifted": 0, "another_build": 3, "not_reached": ["a", "b"]}
+    demand = {"text": "x", "binding": True, "because": "", "file": "f", "line": 1, "result": "does not hold"}
+    due = TREE["exceptions"] | {"review_due": [TREE["register"][0]["id"]]}
+    tree = TREE | {"nodes": nodes, "demands": [demand | {"message": "y"}], "exceptions": due}
+    head = words(as_html(tree)).partition("<nav")[0]
+    for text in ("3 on another build", "2 not reached", "1 demand not met", "1 due for review", "since "):
+        assert text in head, text
+    assert "none with a day of review" not in head
+    assert "not compared with a last review" in words(as_html(TREE | {"since": None})).partition("<nav")[0]
+
+
 def test_a_proof_that_differs_is_not_called_one() -> None:
     finding = {"code": "NP801", "severity": "error", "message": "`a` <b>", "hint": None, "place": None}
     html = words(as_html(TREE | {"proof": TREE["proof"] | {"result": "differs", "findings": [finding]}}))

@@ -6,13 +6,15 @@ import csv
 import io
 from collections.abc import Mapping
 from typing import Any
+from unicodedata import normalize
 
 COLUMNS = (
     *("id", "verb", "from", "to", "service", "ports", "risk", "score", "reasons", "state", "owner", "because"),
     *("sources", "ticket", "tags", "log", "file", "line", "last_change", "changed_by", "commit", "review", "expires"),
     *("nodes_from", "nodes_to", "compiled_to", "groups", "hits_packets", "hits_bytes", "hits_nodes"),
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_SIGNS = frozenset("=+-@")
+_FORMULA = ("\t", "\r", "\n")
 
 
 def as_csv(tree: Mapping[str, Any]) -> str:
@@ -26,7 +28,8 @@ def as_csv(tree: Mapping[str, Any]) -> str:
 
 def safe(text: str) -> str:
     """The text so that no spreadsheet takes it for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    first = normalize("NFKC", text.lstrip()[:1])  # full-width signs count, too, and spaces before them do not
+    return f"'{text}" if text.startswith(_FORMULA) or first in _SIGNS else text
 
 
 def _cell(one: Mapping[str, Any], name: str) -> str:

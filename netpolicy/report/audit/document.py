@@ -40,7 +40,7 @@ def document(audit: Audit) -> dict[str, Any]:
     named = {name for cell in matrix for name in (cell.source, cell.destination)}
     return {
         **_head(audit),
-        "proof": _proof(audit.proof, live),
+        "proof": _proof(audit.proof, live, len(policy.cluster.nodes)),
         "roles": roles(policy, named, outside),
         "matrix": as_values(matrix),
         "exposed": exposed(policy, matrix, outside),
@@ -114,12 +114,13 @@ def _head(audit: Audit) -> dict[str, Any]:
     }
 
 
-def _proof(proof: Proof, live: Live | None) -> dict[str, Any]:
+def _proof(proof: Proof, live: Live | None, nodes: int) -> dict[str, Any]:
     voices = (*proof.voices, _of_nodes(live))
     left = [f"{one.name}: {one.what}" for one in voices if one.result == NOT_ASKED]
     if live is not None and live.not_reached:
         left.append(f"{LIVE}: {len(live.not_reached):,} of {live.asked:,} gave no report that counts")
-    differs = proof.findings or any(one.result == DIFFERS for one in proof.voices)
+    # Whoever was left out was not proved, even where nothing was found.
+    differs = proof.findings or any(one.result == DIFFERS for one in proof.voices) or proof.counts["nodes"] < nodes
     return {
         "result": "differs" if differs else "proved",
         "counts": dict(proof.counts),

@@ -29,7 +29,7 @@ def _head(tree: Tree) -> Iterator[str]:
     size = f"{many(cluster['nodes'], 'node')} in {many(cluster['classes'], 'class', 'classes')}"
     about = f": {escaped(policy['description'])}" if policy["description"] else ""
     verdict = "Proved" if proof["result"] == "proved" else "NOT proved"
-    yield f"- **{verdict}**: {size}, {many(proof['counts']['rules'], 'rule')} read back"
+    yield f"- **{verdict}**: {size}, {many(proof['counts']['rules'], 'iptables rule')} read back"
     yield f"- Policy {escaped(policy['name'])}{about}"
     refused = "dropped" if cluster["refuse"] == "drop" else "rejected"
     yield f"- As of {tree['as_of']}; egress is {cluster['egress']}; what is not allowed is {refused}"
@@ -292,6 +292,8 @@ def _proof(tree: Tree) -> Iterator[str]:
     )
     for one in proof["findings"]:
         yield f"- **{one['severity']} {one['code']}**: {escaped(one['message'])}"
+    if proof["not_checked"]:
+        yield from ("", "Not checked:", "", *(f"- {escaped(one)}" for one in proof["not_checked"]))
     yield from ("", "Taken for granted:", "", *(f"- {escaped(one)}" for one in proof["premises"]), "")
 
 

@@ -17,7 +17,7 @@ from netpolicy.source import Span
 from netpolicy.verify.diff.compare import Difference
 from netpolicy.waivers.judge import Ignored
 
-AGREES, DIFFERS, NOT_ASKED = "agrees", "differs", "not asked"
+AGREES, DIFFERS, NOT_ASKED, REFERENCE = "agrees", "differs", "not asked", "reference"
 
 
 @dataclass(frozen=True, slots=True)

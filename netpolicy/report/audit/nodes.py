@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from netpolicy.diagnostic import Severity
 from netpolicy.report.audit.model import Report
 
 FORMAT_VERSION = 1
@@ -136,7 +137,7 @@ def _of_node(lines: Sequence[Mapping[str, Any]]) -> dict[str, Sum]:
     """The counters of one node by statement; several rules of one add up."""
     found: dict[str, Sum] = {}
     for line in lines:
-        for name in line["statements"]:
+        for name in dict.fromkeys(line["statements"]):
             before = found.get(name, Sum())
             found[name] = replace(
                 before,
@@ -156,7 +157,19 @@ def _wrong(tree: Any) -> str:
         return f"its format is version {str(tree.get('format_version'))[:20]}, and {FORMAT_VERSION} is read"
     if "in_force" not in tree and "result" in tree:
         return f"the node could not look: {_first_message(tree)}"
-    return next((f"{no_report}: `{name}` is missing or of another kind" for name in _misshapen(tree)), "")
+    wrong = next((f"{no_report}: `{name}` is missing or of another kind" for name in _misshapen(tree)), "")
+    return wrong or _contradiction(tree)
+
+
+def _contradiction(tree: Mapping[str, Any]) -> str:
+    """Why nobody can say that all is in force, though the report does; empty where nothing speaks against it."""
+    if not tree["in_force"]:
+        return ""
+    if any(one["severity"] == Severity.ERROR.value for one in tree["findings"]):
+        return "it contradicts itself: all is in force, and a finding is an error"
+    if any(one["wanted"] != one["in_force"] for one in tree["generation"].values()):
+        return "it contradicts itself: all is in force, and another generation is"
+    return ""
 
 
 def _first_message(tree: Mapping[str, Any]) -> str:
@@ -175,19 +188,33 @@ def _misshapen(tree: Mapping[str, Any]) -> Iterator[str]:
         "backend": (str, type(None)),
         "hits": (dict, type(None)),
     }
+    if not _is_text(tree.get("no_hits")):
+        yield "no_hits"
     yield from (name for name, kind in kinds.items() if not isinstance(tree.get(name, ...), kind))
     for one in _listed(tree.get("findings")):
-        if not isinstance(one, dict) or not {"code", "severity", "message"} <= one.keys():
+        if not isinstance(one, dict) or not _is_finding(one):
             yield "findings"
     generations = tree.get("generation")
     for each in generations.values() if isinstance(generations, dict) else ():
-        if not isinstance(each, dict) or not {"wanted", "in_force"} <= each.keys():
+        if not isinstance(each, dict) or not all(_is_text(each.get(key, 0)) for key in ("wanted", "in_force")):
             yield "generation"
     hits = tree.get("hits")
     if isinstance(hits, dict):
         lines = hits.get("lines")
         if not isinstance(lines, list) or not all(_is_line(one) for one in lines):
             yield "hits"
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str | None)
+
+
+def _is_finding(one: Mapping[str, Any]) -> bool:
+    return (
+        all(isinstance(one.get(key), str) for key in ("code", "severity", "message"))
+        and all(_is_text(one.get(key)) for key in ("hint", "consequence", "name"))
+        and one.get("family") in (None, 4, 6)
+    )
 
 
 def _listed(value: Any) -> list[Any]:
@@ -199,5 +226,5 @@ def _is_line(one: Any) -> bool:
         isinstance(one, dict)
         and isinstance(one.get("statements"), list)
         and all(isinstance(name, str) for name in one["statements"])
-        and all(type(one.get(key)) is int for key in ("packets", "bytes"))
+        and all(type(one.get(key)) is int and one[key] >= 0 for key in ("packets", "bytes"))
     )

@@ -10,6 +10,8 @@ from netpolicy.diagnostic import one_line
 MOST_ROWS = 200
 """Lines of a table; of more it is told how many there are, and JSON has them all."""
 _MOST_NAMES = 40
+_CODE = re.compile(r"`[0-9a-f]+`")
+_LIVE = re.compile(r"[\\|<>*_`\[\]~&$#]|(?<=:)/(?=/)|(?<=www)\.", re.IGNORECASE)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], *, code: bool = False) -> Iterator[str]:
@@ -25,12 +27,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], *, code: bool =
 
 def _cell(one: object, *, code: bool) -> str:
     text = ", ".join(str(each) for each in one) if isinstance(one, list | tuple) else str(one)
-    return text if code and text.startswith("`") else escaped(text)
+    return text if code and _CODE.fullmatch(text) else escaped(text)
 
 
 def escaped(text: str) -> str:
-    """The text so that it stands for itself, on one line."""
-    return re.sub(r"([\\|<>*_`\[\]])", r"\\\1", one_line(text))
+    """The text so that it stands for itself, on one line: no markup, entity, formula, or link."""
+    return _LIVE.sub(r"\\\g<0>", one_line(text))
 
 
 def names(listed: Sequence[str]) -> str:
