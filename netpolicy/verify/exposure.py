@@ -19,7 +19,7 @@ from itertools import pairwise
 from netpolicy.dsl.syntax import Verb
 from netpolicy.flow.model import Effect, Flow, NodeClass, Plan
 from netpolicy.packet.addresses import EVERYWHERE, FAMILIES, AddressSet, Family
-from netpolicy.packet.intervals import Intervals, canonical, contains, difference, intersection, size, union_all
+from netpolicy.packet.intervals import Intervals, canonical, contains, difference, intersection, size, union, union_all
 from netpolicy.packet.ports import PORTED, VALUE_BITS, VALUE_LAST, Protocol
 from netpolicy.policy.cluster import Address
 from netpolicy.policy.model import Policy, Statement
@@ -222,11 +222,31 @@ class _Exposing:
                 yield Reach(node_class, family, at, start, end, degree, self.blamed(asking, family, start))
 
     def blamed(self, asking: Sequence[Statement], family: Family, key: int) -> tuple[Statement, ...]:
-        """The statements that let strangers in on a key; where wide ones do, they alone."""
-        found = [one for one in asking if contains(one.ports.of(family), key)]
-        parts = [(one, self.part(one.who.addresses.of(family), family)) for one in found]
-        wide = [one for one, part in parts if degree_of(size(part), family) is not None]
-        return in_order(wide or [one for one, part in parts if part])
+        """The statements that let strangers in on a key; where wide ones do, they alone.
+
+        It is by whom that they are wide or narrow, since a statement for each half of a network says what one says.
+        """
+        parts = [
+            (one, part)
+            for one in asking
+            if contains(one.ports.of(family), key) and (part := self.part(one.who.addresses.of(family), family))
+        ]
+        let_in: dict[str, Intervals] = {}
+        for one, part in parts:
+            let_in[one.whom.text] = union(let_in.get(one.whom.text, ()), part)
+        wide = {whom: held for whom, held in let_in.items() if degree_of(size(held), family) is not None} or let_in
+        widest = {whom for whom, held in wide.items() if not any(_within(held, other) for other in wide.values())}
+        told = [(one, part) for one, part in parts if one.whom.text in widest]
+        return in_order(
+            one
+            for one, part in told
+            if not any(_within(part, other) and one.whom.text == by.whom.text for by, other in told)
+        )
+
+
+def _within(held: Intervals, other: Intervals) -> bool:
+    """Whether it is a part of the other, and not all of it."""
+    return held != other and not difference(held, other)
 
 
 def in_order(statements: Iterable[Statement]) -> tuple[Statement, ...]:
