@@ -15,7 +15,8 @@ TWENTY = Path(__file__).parents[2] / "rules" / "clusters" / "twenty.yaml"
 
 def report(node: str, **more: object) -> str:
     """What `drift --format json` prints of a node whose kernel holds something else."""
-    generation = {family: {"wanted": "0" * 64, "in_force": "1" * 64} for family in ("v4", "v6")}
+    now = "0" if more.get("in_force") else "1"
+    generation = {family: {"wanted": "0" * 64, "in_force": now * 64} for family in ("v4", "v6")}
     finding = {"code": "NP801", "severity": "error", "message": "`NP-IN` has another rule", "name": "NP-IN"}
     known = {"format_version": 1, "tool": {"name": "netpolicy"}, "cluster": "als-twenty", "node": node, "class": ""}
     told = {"in_force": False, "findings": [finding], "generation": generation, "backend": "nft", "hits": None}
