@@ -73,7 +73,7 @@ def _of_rules(exceptions: Tree) -> Iterator[tuple[int, str]]:
     for key, words in (
         ("unjustified", "without a reason"),
         ("no_owner", "without an owner"),
-        ("disputed", "whose source does not settle them"),
+        ("disputed", "with a doubtful source"),
         ("review_due", "due for review"),
     ):
         yield len(exceptions[key]), f"{many(len(exceptions[key]), 'rule')} {words}"
@@ -197,7 +197,7 @@ def _exceptions(tree: Tree) -> Iterator[str]:
         ("expiring", "Rules that expire"),
         ("review_due", "Due for review"),
         ("unjustified", "Without a reason"),
-        ("disputed", "Whose source does not settle them"),
+        ("disputed", "With a doubtful source"),
     ):
         if found[key]:
             yield from (f"{words}:", "")
