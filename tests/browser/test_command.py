@@ -27,7 +27,7 @@ def test_page_of_a_shipped_cluster(opened: Opened, tmp_path: Path) -> None:
     nodes = tmp_path / "nodes"
     nodes.mkdir()
     (nodes / "dea1.json").write_text(report("dea1"))
-    (nodes / "dea2.json").write_text(report("dea2", in_force=True, findings=[]))
+    (nodes / "dea2.json").write_text(report("dea2", in_force=True, findings=[], generation={}))
     (nodes / "stranger.json").write_text(report("stranger"))
     (nodes / "broken.json").write_text("{")
     pack = tmp_path / "pack"

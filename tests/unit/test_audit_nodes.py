@@ -153,3 +153,18 @@ def test_a_report_that_contradicts_itself_proves_nothing(more: dict[str, Any], w
 def test_a_statement_that_a_line_names_twice_is_counted_once() -> None:
     found = live(report("db", "d" * 64, hits=[line(5, "aa", "aa")]))
     assert found.sums["aa"].packets == 5
+
+
+def test_no_sign_of_a_node_turns_a_page_around() -> None:
+    """A right-to-left override would show another message than the one that is told."""
+    turned = FINDING | {"message": "a\u202eb\u2028", "hint": "\u2066c", "name": "d\n"}
+    drifted = changed(report("db", "d" * 64, drifted=True), findings=[turned], backend="nft\u202e")
+    strange = replace(report("mail\u202e" + "m" * 9000, "d" * 64), file="x\u202e.json")
+    value = live(drifted, strange, replace(report("web1", "a" * 64, cluster="\u202e"), file="y.json")).value()
+    assert {key: value["reports"][0]["findings"][0][key] for key in ("message", "hint", "name")} == {
+        "message": "a\ufffdb\ufffd",
+        "hint": "\ufffdc",
+        "name": "d\ufffd",
+    }
+    assert "\u202e" not in repr(value) and "\\u202e" not in repr(value)
+    assert all(len(one["node"]) < 2000 for one in value["strangers"])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from netpolicy.diagnostic import Severity
+from netpolicy.diagnostic import Severity, one_line
 from netpolicy.report.audit.model import Report
 
 FORMAT_VERSION = 1
@@ -80,16 +80,16 @@ def judged(reports: Iterable[Report], cluster: str, class_of: Mapping[str, str])
     strangers: list[dict[str, Any]] = []
     unreadable: list[tuple[str, str]] = []
     for one in reports:
-        tree = one.tree
+        tree, file = one.tree, one_line(one.file)
         why = one.why or _wrong(tree)
         if why:
-            unreadable.append((one.file, why))
+            unreadable.append((file, one_line(why)))
         elif tree["cluster"] != cluster:
-            strangers.append({**_report(tree, ""), "file": one.file, "why": f"of cluster `{tree['cluster']}`"})
+            strangers.append({**_report(tree, ""), "file": file, "why": one_line(f"of cluster `{tree['cluster']}`")})
         elif tree["node"] not in class_of:
-            strangers.append({**_report(tree, ""), "file": one.file, "why": "the cluster has no such node"})
+            strangers.append({**_report(tree, ""), "file": file, "why": "the cluster has no such node"})
         else:
-            known.setdefault(tree["node"], []).append((one.file, _report(tree, class_of[tree["node"]])))
+            known.setdefault(tree["node"], []).append((file, _report(tree, class_of[tree["node"]])))
     for name, several in known.items():
         if len(several) > 1:  # which of them is true now, nobody knows
             others = ", ".join(f"`{file}`" for file, _ in several)
@@ -109,10 +109,10 @@ def _report(tree: Mapping[str, Any], expected: str) -> dict[str, Any]:
     matches = tree["class"] == expected
     state = DRIFTED if not tree["in_force"] else AS_IT_MUST_BE if matches else OLD_BUILD
     return {
-        "node": tree["node"],
+        "node": one_line(tree["node"]),
         "state": state,
         "in_force": tree["in_force"],
-        "backend": tree["backend"],
+        "backend": one_line(tree["backend"]) if tree["backend"] else None,
         "generation": {
             family: {"wanted": each["wanted"], "in_force": each["in_force"]}
             for family, each in sorted(tree["generation"].items())
@@ -129,8 +129,10 @@ def _report(tree: Mapping[str, Any], expected: str) -> dict[str, Any]:
 
 
 def _finding(one: Mapping[str, Any]) -> dict[str, Any]:
-    told = {key: str(one[key]) for key in ("code", "severity", "message")}
-    return told | {key: one.get(key) for key in ("hint", "consequence", "family", "name")}
+    """What a node found, so that none of its signs turns around or hides what stands beside it."""
+    told = {key: one.get(key) for key in ("code", "severity", "message", "hint", "consequence", "name")}
+    shown = {key: one_line(value) if isinstance(value, str) else value for key, value in told.items()}
+    return shown | {"family": one.get("family")}
 
 
 def _of_node(lines: Sequence[Mapping[str, Any]]) -> dict[str, Sum]:
