@@ -1,6 +1,7 @@
 """One headless Chromium for all tests, and the page of an audit opened in it."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from itertools import count
@@ -40,13 +41,14 @@ def program(name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Chrome]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     options = ChromeOptions()
     options.binary_location = program("chromium")
     for argument in ARGUMENTS:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", LOGS)
-    driver = Chrome(options=options, service=ChromeService(program("chromedriver")))
+    around = os.environ | {"TMPDIR": str(tmp_path_factory.mktemp("chromium"))}  # it leaves folders behind
+    driver = Chrome(options=options, service=ChromeService(program("chromedriver"), env=around))
     yield driver
     driver.quit()
 
