@@ -1,4 +1,4 @@
-"""GitHub-flavoured Markdown in which input can do nothing: every word of it stands in code.
+"""GitHub-flavoured Markdown in which input can do nothing: every word of it stands in code, or is escaped.
 
 There GitHub makes no link, no mention, no issue number, no emoji and no formula of it, and renders no HTML.
 """
@@ -8,11 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from netpolicy.diagnostic import one_line
+
 LIMIT = 65_000
 """Bytes of a whole comment: GitHub takes 65,536 characters."""
 _LONGEST = 240
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 _EASY = re.compile(r"[^`|\\]+")
+_LIVE = re.compile(r"[\\|<>*_`\[\]~&$#]|(?<=:)/(?=/)|(?<=www)\.", re.IGNORECASE)
+_CALLING = re.compile(r"[@#](?=\w)")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 
 
@@ -23,6 +27,13 @@ def code(text: str, most: int = _LONGEST) -> str:
         return ""
     # A bar ends a cell and a backtick the code, and who escapes them differs between readers: such text is HTML.
     return f"`{shown}`" if _EASY.fullmatch(shown) else as_html(shown, most)
+
+
+def escaped(text: str) -> str:
+    """The text so that it stands for itself, on one line: no markup, entity, formula, link, mention or number."""
+    plain = _LIVE.sub(r"\\\g<0>", one_line(text))
+    # Services link `@name` and `#1` even where they are escaped; an invisible joiner behind the sign keeps them text.
+    return _CALLING.sub("\\g<0>\N{WORD JOINER}", plain)
 
 
 def as_html(text: str, most: int = _LONGEST) -> str:

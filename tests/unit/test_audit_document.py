@@ -13,7 +13,8 @@ from netpolicy.report.audit.csvtext import safe
 from netpolicy.report.audit.document import _proof, is_fine
 from netpolicy.report.audit.exposed import addresses_text
 from netpolicy.report.audit.model import AGREES, REFERENCE, Proof, Voice
-from netpolicy.report.audit.sections import escaped, table
+from netpolicy.report.audit.sections import table
+from netpolicy.report.gfm import escaped
 from tests.audits import Tree, audit_of, keep_schema, report
 from tests.unit.test_audit_risk import network
 
@@ -198,6 +199,7 @@ def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
         ("&lt;b&gt;", "\\&lt;b\\&gt;"),
         ("# a ~~b~~ $c$", "\\# a \\~\\~b\\~\\~ \\$c\\$"),
         ("10.0.0.1/32 a/b.netpol:7", "10.0.0.1/32 a/b.netpol:7"),
+        ("ask @ops, see #17", "ask @\N{WORD JOINER}ops, see \\#\N{WORD JOINER}17"),
     ],
 )
 def test_text_is_no_markdown(text: str, written: str) -> None:

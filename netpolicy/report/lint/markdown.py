@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netpolicy.diagnostic import Diagnostic
 from netpolicy.report.findings import place_of
+from netpolicy.report.gfm import escaped, head, row
 from netpolicy.report.lint import Format, Lint, Looked
 from netpolicy.report.lint.text import counted, outcome
 
@@ -22,7 +23,7 @@ def _table(each: Looked) -> list[str]:
     if not each.findings:
         return []
     found = sorted(each.findings, key=lambda one: one.severity.rank)
-    lines = ["| | code | where | what | what to do |", "|---|---|---|---|---|"]
+    lines = [*head(("", "code", "where", "what", "what to do"))]
     lines += [_row(one) for one in found[:_MOST]]
     more = found[_MOST:]
     return [*lines, "", *([f"and {counted(more)} more", ""] if more else [])]
@@ -30,7 +31,7 @@ def _table(each: Looked) -> list[str]:
 
 def _row(one: Diagnostic) -> str:
     cells = (one.severity.value, one.code, place_of(one.span), one.message, one.hint)
-    return f"| {' | '.join(escaped(cell) for cell in cells)} |"
+    return row(map(escaped, cells))
 
 
 def _folded(each: Looked) -> list[str]:
@@ -38,21 +39,14 @@ def _folded(each: Looked) -> list[str]:
     if not suppressed and not each.known:
         return []
     lines = [f"<details><summary>{len(suppressed)} suppressed, {len(each.known)} in the baseline</summary>", ""]
-    lines += ["| code | where | what | until | why |", "|---|---|---|---|---|"]
+    lines += head(("code", "where", "what", "until", "why"))
     for one, by in suppressed[:_MOST]:
         cells = (one.code, place_of(one.span), one.message, str(by.waiver.until), by.waiver.reason)
-        lines.append(f"| {' | '.join(escaped(cell) for cell in cells)} |")
+        lines.append(row(map(escaped, cells)))
     for one in each.known[: max(0, _MOST - len(suppressed))]:
         cells = (one.code, place_of(one.span), one.message, "", "in the baseline")
-        lines.append(f"| {' | '.join(escaped(cell) for cell in cells)} |")
+        lines.append(row(map(escaped, cells)))
     return [*lines, "", "</details>", ""]
-
-
-def escaped(text: str) -> str:
-    """Text that means itself in a cell of a table: no markup, no mention of people, no reference."""
-    plain = "".join(f"\\{sign}" if sign in "\\|`*_[]<>~!&" else sign for sign in " ".join(text.split()))
-    # Services link `@name` and `#1` wherever they stand; an invisible joiner behind the sign keeps them text.
-    return plain.replace("@", "@\N{WORD JOINER}").replace("#", "#\N{WORD JOINER}")
 
 
 FORMAT = Format("markdown", as_markdown)
