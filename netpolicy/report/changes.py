@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from netpolicy.packet.family import FAMILIES, Family
 from netpolicy.packet.portwords import service_text
+from netpolicy.report.counts import many
 from netpolicy.verify.diff.blame import Cause
 from netpolicy.verify.diff.compare import Difference
 from netpolicy.verify.diff.cover import End
@@ -80,8 +81,3 @@ def names(listed: Sequence[str], write: Write = str, most: int = MOST) -> str:
     """The first of the names, and how many more there are."""
     more = len(listed) - most
     return ", ".join(map(write, listed[:most])) + (f" and {more:,} more" if more > 0 else "")
-
-
-def many(number: int, word: str) -> str:
-    """`1 flow`, `2 flows`."""
-    return f"{number:,} {word}{'s' * (number != 1)}"

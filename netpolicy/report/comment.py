@@ -11,7 +11,8 @@ from itertools import chain, islice
 
 from netpolicy.packet.family import Family
 from netpolicy.policy.contents import Entry
-from netpolicy.report.changes import because, count, families_of, line_of, many, names, service, shown
+from netpolicy.report.changes import because, count, families_of, line_of, names, service, shown
+from netpolicy.report.counts import many
 from netpolicy.report.diff import Comparison, how
 from netpolicy.report.gfm import LIMIT, Page, code, head, row, weight
 from netpolicy.verify.diff.crossing import Share

@@ -14,7 +14,8 @@ from netpolicy.packet.packets import describe
 from netpolicy.packet.portwords import service_text
 from netpolicy.policy.contents import Entry
 from netpolicy.policy.identity import Identity
-from netpolicy.report.changes import because, count, families_of, line_of, many, names, service, shown
+from netpolicy.report.changes import because, count, families_of, line_of, names, service, shown
+from netpolicy.report.counts import many
 from netpolicy.report.services import of_keys
 from netpolicy.verify.diff.compare import Difference
 from netpolicy.verify.diff.cover import End

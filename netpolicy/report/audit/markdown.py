@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from netpolicy.report.audit.sections import MOST_ROWS, many, names, table
+from netpolicy.report.audit.sections import MOST_ROWS, names, table
+from netpolicy.report.counts import many
 from netpolicy.report.gfm import escaped
 from netpolicy.report.table import lines
 from netpolicy.verify.reachability import Row

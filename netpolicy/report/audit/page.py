@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from netpolicy.data import PACKAGE
 from netpolicy.report.audit.heatmap import heat_map, idle_of
 from netpolicy.report.audit.rolegraph import role_graph
+from netpolicy.report.counts import many
 
 _TEMPLATES = PACKAGE / "report" / "audit" / "templates"
 _STYLES = ("page.css", "pictures.css", "print.css")
@@ -31,7 +32,7 @@ def as_html(tree: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"fragment": _fragment, "many": _many, "marked": _marked, "number": _number}
+    environment.filters |= {"fragment": _fragment, "many": many, "marked": _marked, "number": _number}
     style = "".join(map(_read, _STYLES))
     script = f'"use strict";(() => {{\n{"".join(map(_read, _SCRIPTS))}}})();\n'
     return environment.get_template("audit.html.j2").render(
@@ -76,7 +77,3 @@ def _marked(text: str) -> Markup:
 
 def _number(count: int) -> str:
     return f"{count:,}"
-
-
-def _many(count: int, word: str, words: str = "") -> str:
-    return f"{count:,} {word if count == 1 else words or word + 's'}"

@@ -32,8 +32,3 @@ def names(listed: Sequence[str]) -> str:
     """The first of them, and how many more."""
     more = len(listed) - _MOST_NAMES
     return ", ".join(listed[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def many(count: int, one: str, several: str = "") -> str:
-    """`1 node`, `20 nodes`."""
-    return f"{count:,} {one if count == 1 else several or one + 's'}"
