@@ -109,6 +109,13 @@ def ordered(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     return in_order[:1] + [later for earlier, later in pairwise(in_order) if later != earlier]
 
 
+def counted(diagnostics: Iterable[Diagnostic]) -> str:
+    """`2 errors, 1 notice`; empty when there is nothing."""
+    listed = ordered(diagnostics)
+    counts = [(sum(one.severity is severity for one in listed), severity.value) for severity in Severity]
+    return ", ".join(f"{count:,} {name}{'s' if count > 1 else ''}" for count, name in counts if count)
+
+
 _LONGEST = 400
 _DIGITS, _LONG = re.compile("[0-9]+"), 10
 _COLOURS = {Severity.ERROR: "31;1", Severity.WARNING: "33;1", Severity.NOTICE: "36;1"}

@@ -208,8 +208,8 @@ def _say_unusable(found: Sequence[Diagnostic], options: argparse.Namespace) -> N
 
 def _summary(one: Checked, options: argparse.Namespace) -> str:
     """One line: the node, what is right, and whether all is."""
-    from netpolicy.cli.tell import colour, counted
-    from netpolicy.diagnostic import Severity, tinted
+    from netpolicy.cli.tell import colour
+    from netpolicy.diagnostic import Severity, counted, tinted
     from netpolicy.node.machine import right_words
 
     painted = options.format == "text" and colour(options, sys.stdout)

@@ -63,8 +63,8 @@ def run(options: argparse.Namespace) -> int:
     from netpolicy.cli.files import read
     from netpolicy.cli.folder import OutputError
     from netpolicy.cli.options import today, wrong_clouds
-    from netpolicy.cli.tell import counted, tell, unreadable
-    from netpolicy.diagnostic import error, has_errors
+    from netpolicy.cli.tell import tell, unreadable
+    from netpolicy.diagnostic import counted, error, has_errors
     from netpolicy.pipeline import InputError, Pipeline
     from netpolicy.targets import Options
 

@@ -188,7 +188,8 @@ def _print_hits(one: Drift) -> None:
 
 
 def _said(one: Drift) -> str:
-    from netpolicy.cli.tell import counted, many
+    from netpolicy.cli.tell import many
+    from netpolicy.diagnostic import counted
 
     counts = one.compared
     size = ", ".join(

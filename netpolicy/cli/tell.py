@@ -62,13 +62,6 @@ def stop(diagnostics: Sequence[Diagnostic], options: argparse.Namespace, result:
         print(json.dumps(as_document(result, diagnostics) | more, indent=1, sort_keys=True))
 
 
-def counted(diagnostics: Iterable[Diagnostic]) -> str:
-    """`2 errors, 1 notice`; empty when there is nothing."""
-    listed = ordered(diagnostics)
-    counts = [(sum(one.severity is severity for one in listed), severity.value) for severity in Severity]
-    return ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count)
-
-
 def many(count: int, one: str, several: str = "") -> str:
     """`1 node`, `20 nodes`."""
     return f"{count:,} {one if count == 1 else several or one + 's'}"

@@ -119,8 +119,8 @@ def _proved(pipeline: Pipeline, options: argparse.Namespace) -> int:
 
 
 def _said(path: str, done: Proved, found: list[Diagnostic]) -> str:
-    from netpolicy.cli.tell import counted, many
-    from netpolicy.diagnostic import has_errors, one_line
+    from netpolicy.cli.tell import many
+    from netpolicy.diagnostic import counted, has_errors, one_line
 
     if not done.nodes and has_errors(found):
         return f"{one_line(path)}: {counted(found)}; not proved"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from netpolicy.diagnostic import Diagnostic
+from netpolicy.diagnostic import Diagnostic, counted
 from netpolicy.report.findings import place_of
 from netpolicy.report.gfm import escaped, head, row
 from netpolicy.report.lint import Format, Lint, Looked
-from netpolicy.report.lint.text import counted, outcome
+from netpolicy.report.lint.text import outcome
 
 _MOST = 50
 

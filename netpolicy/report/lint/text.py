@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from netpolicy.diagnostic import Diagnostic, Severity, one_line, render
+from netpolicy.diagnostic import counted, one_line, render
 from netpolicy.report.lint import Format, Lint, Looked
 
 
@@ -25,13 +23,6 @@ def outcome(each: Looked) -> str:
     told += [f"{known:,} in the baseline"] if known else []
     checked = f" ({each.checked})" if each.checked else ""
     return f"{one_line(each.path)}: {', '.join(told)}{checked}"
-
-
-def counted(found: Iterable[Diagnostic]) -> str:
-    """`2 errors, 1 notice`; empty when there is nothing."""
-    listed = list(found)
-    counts = [(sum(one.severity is severity for one in listed), severity.value) for severity in Severity]
-    return ", ".join(f"{count:,} {name}{'s' if count > 1 else ''}" for count, name in counts if count)
 
 
 FORMAT = Format("text", as_text)
